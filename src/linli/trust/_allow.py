@@ -1,0 +1,158 @@
+"""Who may see and do what: in this release a small table; policies take its place behind the same question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from linli.base import within_scope
+
+Verb = Literal["read", "list", "create", "change", "delete", "act"]
+Reach = Literal["all", "area", "own", "none"]
+Shown = Literal["full", "masked", "public"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody or something that asks. `scopes`: the areas it belongs to; empty means none, "/" means everywhere."""
+
+    id: str
+    role: str
+    scopes: tuple[str, ...] = ()
+    tenant: str = "default"
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One request: who acts, for what purpose. Every call into broker and store carries one."""
+
+    who: Principal
+    purpose: str | None = None
+
+    @property
+    def tenant(self) -> str:
+        """The tenant whose data this request sees: that of the credential."""
+        return self.who.tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What is asked about, as far as a decision needs it: no personal value.
+
+    `owners`: ids of the persons whose own it is (its caller, its helper, the resident itself).
+    `attrs`: the attribute names that a change touches.
+    """
+
+    type: str
+    scopes: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    attrs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer. `policy` names the rule that decided; `shown` says how personal attributes leave the house:
+    full, masked by their rule, or public (only attributes of privacy class none); `audit` rows go into the Change."""
+
+    ok: bool
+    policy: str
+    shown: Shown = "public"
+    audit: tuple[bytes, ...] = field(default=())
+
+    @property
+    def mask(self) -> bool:
+        """Whether the reader gets anything less than everything."""
+        return self.shown != "full"
+
+
+#: role -> type -> verbs -> (reach, how personal attributes are shown). "*" stands for every other type.
+_Rule = tuple[frozenset[str], Reach, Shown]
+_READ = frozenset({"read", "list"})
+_WRITE = frozenset({"create", "change", "delete"})
+_ALL = _READ | _WRITE | {"act"}
+_OPEN_TYPES = ("Area", "Building", "Gate", "Provider", "ServiceKind", "Place")
+
+_TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
+    "caller": {
+        "ServiceCall": ((frozenset({"create"}), "all", "public"), (frozenset({"read", "act"}), "own", "full")),
+        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "public"),)),
+    },
+    "resident": {
+        "ServiceCall": (
+            (frozenset({"create"}), "all", "full"),
+            (_READ | {"act"}, "own", "full"),
+        ),
+        "Resident": ((_READ, "own", "full"),),
+        "Household": ((_READ, "own", "full"),),
+        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "public"),)),
+    },
+    "helper": {
+        "ServiceCall": (
+            (frozenset({"create"}), "all", "full"),
+            (_READ | {"act"}, "own", "full"),
+        ),
+        "Offer": ((_READ | {"act"}, "own", "full"),),
+        "Helper": ((_READ | {"act"}, "own", "full"),),
+        "Shift": ((_READ, "own", "full"),),
+        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "public"),)),
+    },
+    "community_worker": {
+        "ServiceCall": ((_READ | {"create", "act"}, "area", "full"),),
+        "Offer": ((_READ | {"create", "act"}, "area", "full"),),
+        "Helper": ((_READ, "all", "masked"),),
+        "Shift": ((_READ, "all", "masked"),),
+        "Resident": ((_READ, "area", "masked"),),
+        "Household": ((_READ, "area", "masked"),),
+        "Dwelling": ((_READ, "area", "masked"),),
+        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "full"),)),
+    },
+    "city_official": {
+        "ServiceCall": ((_READ, "area", "public"),),
+        "Offer": ((_READ, "area", "public"),),
+        "Helper": ((_READ, "area", "public"),),
+        "Shift": ((_READ, "area", "public"),),
+        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "full"),)),
+    },
+    "device": {
+        "ServiceCall": ((frozenset({"create"}), "all", "public"), (frozenset({"read"}), "own", "public")),
+    },
+    "administrator": {"*": ((_ALL, "all", "full"),)},
+    "engine": {"*": ((_ALL, "all", "full"),)},
+}
+
+
+class AllowTable:
+    """Answers from the table above; what is not in it is denied."""
+
+    def allows(self, act: Act, verb: Verb, thing: Thing) -> Decision:
+        """Decide whether `act` may do `verb` to `thing`."""
+        rules = _TABLE.get(act.who.role, {})
+        best: Decision | None = None
+        for verbs, reach, shown in (*rules.get(thing.type, ()), *rules.get("*", ())):
+            if verb in verbs and _reaches(act.who, reach, thing):
+                decision = Decision(ok=True, policy=f"{act.who.role}.{thing.type}.{verb}.{reach}", shown=shown)
+                if shown == "full":
+                    return decision
+                best = best or decision
+        return best or Decision(ok=False, policy=f"{act.who.role}.{thing.type}.{verb}.none")
+
+    def own_only(self, act: Act, verb: Verb, type_name: str) -> bool:
+        """Tell whether `act` can reach at most its own things of this type: a list may then be narrowed to them."""
+        rules = _TABLE.get(act.who.role, {})
+        reaches = {r for verbs, r, _ in (*rules.get(type_name, ()), *rules.get("*", ())) if verb in verbs}
+        return reaches <= {"own"}
+
+
+def _reaches(who: Principal, reach: Reach, thing: Thing) -> bool:
+    if reach == "all":
+        return True
+    if reach == "own":
+        return who.id in thing.owners
+    return _meets(thing.scopes, who.scopes) or who.id in thing.owners
+
+
+def _meets(scopes: Iterable[str], areas: Iterable[str]) -> bool:
+    areas = tuple(areas)
+    return any(area == "/" or within_scope(scope, area) for scope in scopes for area in areas)
