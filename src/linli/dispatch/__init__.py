@@ -1,0 +1,11 @@
+"""dispatch: a call comes in, and someone who can help is on the way.
+
+A call is one commit; the driver reads the change log behind its durable cursor and steps a pure machine, which decides
+who is asked, when the next one is asked and when a person must be told that nobody can come; each step is one commit
+again. What a helper or a caller answers (accept, arrive, confirm, ...) is one commit inside the request. dispatch knows
+kinds of service and travel times only through `Kinds` and `Reach`; it never reads a map, a pack or a wall clock.
+"""
+
+from ._asks import Kind, Kinds, Mode, Reach, Rung, Words
+
+__all__ = ["Kind", "Kinds", "Mode", "Reach", "Rung", "Words"]
