@@ -1,0 +1,35 @@
+"""What can go wrong on this side of the line."""
+
+from __future__ import annotations
+
+from linli.base import read_json
+from linli.base.errors import LinliError
+
+DETAIL_LENGTH_MAX = 500
+
+
+class ClientProblem(Exception):
+    """The node answered, and the answer was no: its status, the code of its problem type, and its words."""
+
+    def __init__(self, status: int, code: str, detail: str) -> None:
+        """Keep the node's answer."""
+        self.status = status
+        self.code = code
+        self.detail = detail
+        super().__init__(f"{status} {code}: {detail}")
+
+    @classmethod
+    def of(cls, status: int, body: bytes) -> ClientProblem:
+        """Read problem details (RFC 9457); a body of any other form still makes a problem with its status."""
+        try:
+            problem = read_json(body)
+        except LinliError:
+            problem = None
+        if not isinstance(problem, dict):
+            return cls(status, "Unreadable", body[:DETAIL_LENGTH_MAX].decode("utf-8", "replace"))
+        code = str(problem.get("type", "")).rstrip("/").rsplit("/", 1)[-1]
+        return cls(status, code or "Unnamed", str(problem.get("detail") or problem.get("title") or ""))
+
+
+class NodeUnreachable(Exception):
+    """No answer came: the node is not there, or it broke off."""
