@@ -24,6 +24,7 @@
     └── StartError                   never over HTTP: the process cannot start
         ├── BadSetting
         ├── BadPack
+        ├── BadVocabulary
         ├── BadNetwork
         └── StoreTooNew
 
@@ -194,6 +195,10 @@ class BadSetting(StartError):
 
 class BadPack(StartError):
     """A service pack is wrong and was not loaded."""
+
+
+class BadVocabulary(StartError):
+    """A file of the vocabulary is wrong."""
 
 
 class BadNetwork(StartError):

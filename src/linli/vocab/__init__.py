@@ -1,0 +1,30 @@
+"""vocab: the one published standard as data, and what is made from it: @context, JSON Schema, checks, code lists.
+
+A type is one file under types/, a code list one under lists/; the loader refuses files in which a name has two
+meanings or an attribute has no privacy class, purpose or retention. From there an entity's attributes travel through
+one compiled check each. vocab never stores, never asks who is asking, and knows no rule of a service.
+"""
+
+from ._check import MANY_MAX, STRING_LETTERS_MAX, TEXT_LETTERS_MAX
+from ._model import MEMBER, Attribute, AttributeKind, CodeList, EntityType, Fault, Words
+from ._publish import CONTEXT_URL, CORE_CONTEXT_URL
+from ._vocab import Vocab, build, role_titles, vocabulary
+
+__all__ = [
+    "CONTEXT_URL",
+    "CORE_CONTEXT_URL",
+    "MANY_MAX",
+    "MEMBER",
+    "STRING_LETTERS_MAX",
+    "TEXT_LETTERS_MAX",
+    "Attribute",
+    "AttributeKind",
+    "CodeList",
+    "EntityType",
+    "Fault",
+    "Vocab",
+    "Words",
+    "build",
+    "role_titles",
+    "vocabulary",
+]

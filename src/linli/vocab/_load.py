@@ -1,0 +1,309 @@
+"""Reads type files and code lists, and refuses a vocabulary in which one fact could be said in two ways."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from linli.base.errors import BadVocabulary
+
+from ._model import Attribute, AttributeKind, CodeList, EntityType
+
+OWN = "https://w3id.org/linli#"
+ETSI = "https://uri.etsi.org/ngsi-ld/"
+
+#: Names of NGSI-LD's core context that an attribute may bear, and the one meaning each of them has there.
+SHARED_CORE: Mapping[str, str] = {
+    "location": ETSI + "location",
+    "observationSpace": ETSI + "observationSpace",
+    "operationSpace": ETSI + "operationSpace",
+    "status": ETSI + "status",
+    "mode": ETSI + "mode",
+    "title": "http://purl.org/dc/terms/title",
+    "description": "http://purl.org/dc/terms/description",
+}
+#: Members of an entity or of an attribute: no attribute may ever be called so.
+RESERVED = frozenset(
+    [
+        "id",
+        "type",
+        "scope",
+        "value",
+        "object",
+        "objectList",
+        "objectType",
+        "languageMap",
+        "lang",
+        "vocab",
+        "json",
+        "valueList",
+        "unitCode",
+        "datasetId",
+        "observedAt",
+        "createdAt",
+        "modifiedAt",
+        "deletedAt",
+        "expiresAt",
+        "instanceId",
+        "coordinates",
+        "geometry",
+        "properties",
+        "features",
+        "attributes",
+        "attrs",
+        "data",
+        "dataset",
+        "entity",
+        "entities",
+        "join",
+        "format",
+        "key",
+        "max",
+        "min",
+        "sum",
+        "avg",
+        "reason",
+        "detail",
+        "success",
+        "timeout",
+        "tenant",
+        "uri",
+        "updated",
+        "unchanged",
+        "values",
+        "valueType",
+    ]
+)
+#: What is never written down, in whatever spelling: faces, fingerprints, religion, ethnicity, card numbers.
+FORBIDDEN = re.compile(
+    r"face(?!s$)|fingerprint|iris|religio|ethnic|nationality|cardnumber|healthcode|biometric", re.IGNORECASE
+)
+
+VALUES = frozenset(
+    ["string", "text", "integer", "number", "boolean", "date", "datetime", "duration", "uri", "code", "object"]
+)
+_SHAPES = frozenset(["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"])
+_NAME = re.compile(r"^[a-z][A-Za-z0-9]{0,63}$")
+_TYPE = re.compile(r"^[A-Z][A-Za-z0-9]{0,63}$")
+_KEY = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
+_PRIVACY = ("pii", "purpose", "keep_days", "keep_from", "mask")
+_TYPE_KEYS = frozenset(
+    ["type", "iri", "version", "status", "title", "text", "reuse", "id", "append_only", "default", "attribute"]
+)
+_ATTRIBUTE_KEYS = frozenset(
+    [
+        "name",
+        "iri",
+        "kind",
+        "value",
+        "target",
+        "shapes",
+        "many",
+        "required",
+        "unit",
+        "min",
+        "max",
+        "choices",
+        "indexed",
+        "title",
+        "sdm_iri",
+    ]
+) | set(_PRIVACY)
+
+
+def code_list(name: str, tree: Mapping[str, Any]) -> CodeList:
+    """Return a code list from its file. Raises: BadVocabulary: a title or a key is wrong."""
+    place = f"lists/{name}.toml"
+    _only(place, tree, {"title", "open", "codes"})
+    codes = tree.get("codes")
+    if not isinstance(codes, dict) or not codes:
+        raise BadVocabulary(f"{place}: codes: at least one code is needed.")
+    for key, words in codes.items():
+        if not _KEY.match(key):
+            raise BadVocabulary(f"{place}: codes.{key}: a code is ASCII letters, digits and _, a letter first.")
+        _words(f"{place}: codes.{key}", words)
+    return CodeList(name, _words(f"{place}: title", tree.get("title")), dict(codes), bool(tree.get("open", False)))
+
+
+def entity_type(
+    file: str, tree: Mapping[str, Any], common: Mapping[str, Any], lists: Mapping[str, CodeList]
+) -> EntityType:
+    """Return a type from its file, with the common attributes first.
+
+    Raises: BadVocabulary: the file says too little, too much, or something that is never kept.
+    """
+    _only(file, tree, _TYPE_KEYS)
+    name = tree.get("type", "")
+    if not _TYPE.match(name) or file != f"types/{name}.toml":
+        raise BadVocabulary(f"{file}: type: a type is written like ServiceCall and stands in types/<type>.toml.")
+    attributes: dict[str, Attribute] = {}
+    for source, default in ((common, common.get("default", {})), (tree, tree.get("default", {}))):
+        seen: set[str] = set()
+        for raw in source.get("attribute", ()):
+            one = _attribute(f"{file}: attribute {raw.get('name', '?')}", raw, default, lists)
+            if one.name in seen:
+                raise BadVocabulary(f"{file}: attribute {one.name}: stands twice.")
+            seen.add(one.name)
+            attributes[one.name] = one
+    return EntityType(
+        name=name,
+        iri=_text(file, tree, "iri"),
+        version=_text(file, tree, "version"),
+        status=_one_of(f"{file}: status", tree.get("status"), {"draft", "stable", "deprecated"}),
+        title=_words(f"{file}: title", tree.get("title")),
+        text=_words(f"{file}: text", tree.get("text")),
+        id_form=_text(file, tree, "id"),
+        attributes=attributes,
+        append_only=bool(tree.get("append_only", False)),
+        reuse=str(tree.get("reuse", "")),
+    )
+
+
+def agree(types: Mapping[str, EntityType]) -> None:
+    """Hold all types together: one name has one IRI, one kind, one value and one unit; one IRI has one name.
+
+    Raises: BadVocabulary: two types say the same name and mean different things.
+    """
+    first: dict[str, tuple[str, Attribute]] = {}
+    by_iri: dict[str, str] = {}
+    for entity in types.values():
+        if by_iri.setdefault(entity.iri, entity.name) != entity.name:
+            raise BadVocabulary(f"types/{entity.name}.toml: iri: already the IRI of {by_iri[entity.iri]}.")
+        for one in entity.attributes.values():
+            where, other = first.setdefault(one.name, (entity.name, one))
+            for what in ("iri", "kind", "value", "unit", "many"):
+                if getattr(one, what) != getattr(other, what):
+                    raise BadVocabulary(
+                        f"types/{entity.name}.toml: attribute {one.name}: its {what} differs from that of {where}."
+                    )
+            if by_iri.setdefault(one.iri, one.name) != one.name:
+                raise BadVocabulary(
+                    f"types/{entity.name}.toml: attribute {one.name}: its iri is already that of {by_iri[one.iri]}."
+                )
+
+
+def _attribute(
+    place: str, raw: Mapping[str, Any], default: Mapping[str, Any], lists: Mapping[str, CodeList]
+) -> Attribute:
+    _only(place, raw, _ATTRIBUTE_KEYS)
+    name = _attribute_name(place, raw)
+    kind = _one_of(f"{place}: kind", raw.get("kind"), set(get_args(AttributeKind)))
+    codes = _choices(place, raw, kind, lists)
+    unit = raw.get("unit")
+    if unit is not None and unit not in lists["unit"].codes:
+        raise BadVocabulary(f"{place}: unit: {unit} is not in lists/unit.toml.")
+    shapes = tuple(raw.get("shapes", ()))
+    if not _SHAPES.issuperset(shapes):
+        raise BadVocabulary(f"{place}: shapes: one of {_listed(_SHAPES)}.")
+    return Attribute(
+        name=name,
+        iri=_iri(place, name, raw),
+        kind=kind,  # type: ignore[arg-type]
+        title=_words(f"{place}: title", raw.get("title")),
+        value=_value(place, raw, kind),
+        target=tuple(raw.get("target", ())),
+        shapes=shapes,
+        many=bool(raw.get("many", False)),
+        required=bool(raw.get("required", False)),
+        unit=unit,
+        min=raw.get("min"),
+        max=raw.get("max"),
+        choices=tuple(codes.codes) if codes else (),
+        list_name=codes.name if codes else None,
+        list_open=codes.open if codes else False,
+        indexed=bool(raw.get("indexed", False)),
+        **_privacy(place, {**default, **raw}, lists),
+    )
+
+
+def _attribute_name(place: str, raw: Mapping[str, Any]) -> str:
+    name = str(raw.get("name", ""))
+    if not _NAME.match(name):
+        raise BadVocabulary(f"{place}: name: an attribute is written like receivedAt.")
+    if name in RESERVED:
+        raise BadVocabulary(f"{place}: name: NGSI-LD keeps this name for itself; choose another.")
+    if FORBIDDEN.search(name):
+        raise BadVocabulary(f"{place}: name: this is never kept (faces, fingerprints, religion, card numbers).")
+    return name
+
+
+def _iri(place: str, name: str, raw: Mapping[str, Any]) -> str:
+    core = SHARED_CORE.get(name)
+    iri = str(raw.get("iri", core or OWN + name))
+    if core and iri != core:
+        raise BadVocabulary(f"{place}: iri: NGSI-LD's core context gives this name the IRI {core}.")
+    return iri
+
+
+def _choices(place: str, raw: Mapping[str, Any], kind: str, lists: Mapping[str, CodeList]) -> CodeList | None:
+    name = raw.get("choices")
+    if name is None:
+        if kind == "VocabProperty":
+            raise BadVocabulary(f"{place}: choices: a VocabProperty names its code list.")
+        return None
+    if name not in lists:
+        raise BadVocabulary(f"{place}: choices: there is no lists/{name}.toml.")
+    return lists[name]
+
+
+def _value(place: str, raw: Mapping[str, Any], kind: str) -> str:
+    if kind in ("Property", "ListProperty"):
+        return _one_of(f"{place}: value", raw.get("value"), VALUES)
+    if "value" in raw:
+        raise BadVocabulary(f"{place}: value: only a Property or a ListProperty says its value.")
+    return {"Relationship": "uri", "VocabProperty": "code"}.get(kind, "object")
+
+
+def _privacy(place: str, said: Mapping[str, Any], lists: Mapping[str, CodeList]) -> dict[str, Any]:
+    for key in _PRIVACY:
+        if key not in said:
+            raise BadVocabulary(f"{place}: {key}: compulsory, here or in the type's default.")
+    purpose = tuple(said["purpose"])
+    for one in purpose:
+        _one_of(f"{place}: purpose", one, set(lists["purpose"].codes))
+    pii = _one_of(f"{place}: pii", said["pii"], {"none", "personal", "sensitive"})
+    keep_days = said["keep_days"]
+    if not purpose:
+        raise BadVocabulary(f"{place}: purpose: at least one.")
+    if not isinstance(keep_days, int) or isinstance(keep_days, bool) or keep_days < -1:
+        raise BadVocabulary(f"{place}: keep_days: whole days, or -1 for as long as the entity lives.")
+    return {
+        "pii": pii,
+        "purpose": purpose,
+        "keep_days": keep_days,
+        "keep_from": _one_of(f"{place}: keep_from", said["keep_from"], set(lists["keep_from"].codes)),
+        "mask": _one_of(f"{place}: mask", said["mask"], set(lists["mask"].codes)),
+    }
+
+
+def _words(place: str, words: object) -> dict[str, str]:
+    if not isinstance(words, dict) or set(words) < {"zh", "en"}:
+        raise BadVocabulary(f"{place}: both zh and en are needed.")
+    for language, text in words.items():
+        if not isinstance(text, str) or not text.strip():
+            raise BadVocabulary(f"{place}.{language}: is empty.")
+    return words
+
+
+def _text(file: str, tree: Mapping[str, Any], key: str) -> str:
+    text = tree.get(key)
+    if not isinstance(text, str) or not text:
+        raise BadVocabulary(f"{file}: {key}: is missing.")
+    return text
+
+
+def _one_of(place: str, value: object, allowed: set[str] | frozenset[str]) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        raise BadVocabulary(f"{place}: one of {_listed(allowed)}.")
+    return value
+
+
+def _only(place: str, tree: Mapping[str, Any], known: set[str] | frozenset[str]) -> None:
+    for key in tree:
+        if key not in known:
+            raise BadVocabulary(f"{place}: {key}: unknown; known are {_listed(known)}.")
+
+
+def _listed(names: set[str] | frozenset[str]) -> str:
+    return ", ".join(sorted(names))

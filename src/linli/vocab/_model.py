@@ -1,0 +1,84 @@
+"""The words of the vocabulary as values: types, attributes, code lists, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Words = Mapping[str, str]
+AttributeKind = Literal[
+    "Property", "Relationship", "GeoProperty", "LanguageProperty", "VocabProperty", "JsonProperty", "ListProperty"
+]
+
+#: Where the member that holds the value of each kind stands in a normalized instance.
+MEMBER: Mapping[str, str] = {
+    "Property": "value",
+    "Relationship": "object",
+    "GeoProperty": "value",
+    "LanguageProperty": "languageMap",
+    "VocabProperty": "vocab",
+    "JsonProperty": "json",
+    "ListProperty": "valueList",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CodeList:
+    """The keys an attribute may take, with their titles. `open`: others of the same spelling may be added."""
+
+    name: str
+    title: Words
+    codes: Mapping[str, Words]
+    open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """One attribute of one type. Units: `unit` is a UN/CEFACT Rec 20 code; `keep_days` are days, -1 = while it lives."""
+
+    name: str
+    iri: str
+    kind: AttributeKind
+    title: Words
+    pii: str
+    purpose: tuple[str, ...]
+    keep_days: int
+    keep_from: str
+    mask: str
+    value: str = "string"
+    target: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
+    many: bool = False
+    required: bool = False
+    unit: str | None = None
+    min: float | None = None
+    max: float | None = None
+    choices: tuple[str, ...] = ()
+    list_name: str | None = None
+    list_open: bool = False
+    indexed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntityType:
+    """One type with all its attributes, the common ones included."""
+
+    name: str
+    iri: str
+    version: str
+    status: str
+    title: Words
+    text: Words
+    id_form: str
+    attributes: Mapping[str, Attribute]
+    append_only: bool = False
+    reuse: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong with an entity: where, and what to do. Never holds the value itself."""
+
+    path: str
+    message: str

@@ -1,0 +1,102 @@
+"""The vocabulary as one object, and the one that is built in."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+from linli.base.errors import BadVocabulary
+
+from . import _load, _publish
+from ._check import TypeChecker
+from ._model import CodeList, EntityType, Fault, Words
+
+
+class Vocab:
+    """All types, attributes and code lists, with what is made from them."""
+
+    def __init__(
+        self, types: Mapping[str, EntityType], lists: Mapping[str, CodeList], instead: Mapping[str, str] | None = None
+    ) -> None:
+        """Hold the types together and compile their checks. Raises: BadVocabulary: they contradict each other."""
+        _load.agree(types)
+        self.types = MappingProxyType(dict(types))
+        self.lists = MappingProxyType(dict(lists))
+        self.by_iri = MappingProxyType({entity.iri: entity for entity in types.values()})
+        self._iris = {
+            **{entity.name: entity.iri for entity in types.values()},
+            **{one.name: one.iri for entity in types.values() for one in entity.attributes.values()},
+        }
+        self._terms = {iri: term for term, iri in self._iris.items()}
+        self._checkers = {name: TypeChecker(entity, instead or {}) for name, entity in types.items()}
+
+    @property
+    def roles(self) -> Mapping[str, Words]:
+        """Return the closed list of roles with their titles."""
+        return self.lists["role"].codes
+
+    def iri_of(self, term: str) -> str | None:
+        """Return the IRI of a type or attribute by its short name, or None when it is not ours."""
+        return self._iris.get(term)
+
+    def term_of(self, iri: str) -> str | None:
+        """Return the short name of a type or attribute of ours."""
+        return self._terms.get(iri)
+
+    def context(self) -> dict[str, Any]:
+        """Return the @context document: flat, version 1.1, the core context last."""
+        return _publish.context_document(self.types)
+
+    def json_schema(self, type_name: str) -> dict[str, Any]:
+        """Return the JSON Schema (2020-12) of normalized entities of a type. Raises: KeyError: not a type of ours."""
+        return _publish.schema_document(self.types[type_name])
+
+    def check(self, type_name: str, attrs: Mapping[str, Any], *, whole: bool = True) -> list[Fault]:
+        """Return what is wrong with the normalized attributes of an entity; an empty list when nothing is.
+
+        `attrs`: short name -> instance, or a list of instances with different datasetIds; without id, type, scope.
+        `whole`: required attributes must be there; False for a change of some attributes only.
+        Raises: KeyError: not a type of ours.
+        """
+        return self._checkers[type_name].faults(attrs, whole=whole)
+
+
+def build(
+    types: Mapping[str, Mapping[str, Any]], lists: Mapping[str, Mapping[str, Any]], common: Mapping[str, Any]
+) -> Vocab:
+    """Return a vocabulary from parsed files: file name -> its content.
+
+    Raises: BadVocabulary: with the file, the place in it, and what is allowed there.
+    """
+    codes = {name: _load.code_list(name, tree) for name, tree in lists.items()}
+    entities = [_load.entity_type(f"types/{file}", tree, common, codes) for file, tree in types.items()]
+    return Vocab({entity.name: entity for entity in entities}, codes, common.get("instead", {}))
+
+
+@cache
+def vocabulary() -> Vocab:
+    """Return the built-in vocabulary; it is read once."""
+    here = resources.files(__package__)
+    types = {file.name: _toml(file) for file in _sorted(here.joinpath("types"))}
+    lists = {file.name.removesuffix(".toml"): _toml(file) for file in _sorted(here.joinpath("lists"))}
+    return build(types, lists, _toml(here.joinpath("common.toml")))
+
+
+def role_titles() -> Mapping[str, Words]:
+    """Return the titles of all roles, zh and en."""
+    return vocabulary().roles
+
+
+def _sorted(folder: Any) -> list[Any]:
+    return sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: str(file.name))
+
+
+def _toml(file: Any) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise BadVocabulary(f"{file.name}: {error}.") from error
