@@ -87,6 +87,7 @@ _SHAPES = frozenset(["Point", "MultiPoint", "LineString", "MultiLineString", "Po
 _NAME = re.compile(r"^[a-z][A-Za-z0-9]{0,63}$")
 _TYPE = re.compile(r"^[A-Z][A-Za-z0-9]{0,63}$")
 _KEY = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
+_CLASSES = ("none", "personal", "sensitive")
 _PRIVACY = ("pii", "purpose", "keep_days", "keep_from", "mask")
 _TYPE_KEYS = frozenset(
     ["type", "iri", "version", "status", "title", "text", "reuse", "id", "append_only", "default", "attribute"]
@@ -145,6 +146,7 @@ def entity_type(
             if one.name in seen:
                 raise BadVocabulary(f"{file}: attribute {one.name}: stands twice.")
             seen.add(one.name)
+            _not_looser(f"{file}: attribute {one.name}", one, attributes.get(one.name))
             attributes[one.name] = one
     return EntityType(
         name=name,
@@ -213,8 +215,14 @@ def _attribute(
         list_name=codes.name if codes else None,
         list_open=codes.open if codes else False,
         indexed=bool(raw.get("indexed", False)),
+        sdm_iri=str(raw.get("sdm_iri", "")),
         **_privacy(place, {**default, **raw}, lists),
     )
+
+
+def _not_looser(place: str, one: Attribute, common: Attribute | None) -> None:
+    if common and _CLASSES.index(one.pii) < _CLASSES.index(common.pii):
+        raise BadVocabulary(f"{place}: pii: {one.pii} is looser than {common.pii} of the common attribute.")
 
 
 def _attribute_name(place: str, raw: Mapping[str, Any]) -> str:
@@ -262,7 +270,7 @@ def _privacy(place: str, said: Mapping[str, Any], lists: Mapping[str, CodeList])
     purpose = tuple(said["purpose"])
     for one in purpose:
         _one_of(f"{place}: purpose", one, set(lists["purpose"].codes))
-    pii = _one_of(f"{place}: pii", said["pii"], {"none", "personal", "sensitive"})
+    pii = _one_of(f"{place}: pii", said["pii"], set(_CLASSES))
     keep_days = said["keep_days"]
     if not purpose:
         raise BadVocabulary(f"{place}: purpose: at least one.")

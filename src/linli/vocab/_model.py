@@ -35,7 +35,10 @@ class CodeList:
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """One attribute of one type. Units: `unit` is a UN/CEFACT Rec 20 code; `keep_days` are days, -1 = while it lives."""
+    """One attribute of one type. Units: `unit` is a UN/CEFACT Rec 20 code; `keep_days` are days, -1 = while it lives.
+
+    `indexed`: engines look entities up by it. `sdm_iri`: its IRI in Smart Data Models where that differs by subject.
+    """
 
     name: str
     iri: str
@@ -58,6 +61,7 @@ class Attribute:
     list_name: str | None = None
     list_open: bool = False
     indexed: bool = False
+    sdm_iri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
