@@ -1,0 +1,14 @@
+"""broker: NGSI-LD over a store, under trust: every entity of the platform is read and written here.
+
+A wire entity is expanded by the requester's @context into one document (names as IRIs, ours bare), checked by the
+vocabulary when its type is ours, allowed by trust, and committed with its log rows and history; a read takes the way
+back: candidates from the store, judged one by one, cut down to what the asker may see, compacted with his @context.
+Engines of this process read and write the same entities as `Plain` and `Draft`, and follow `Broker.log`.
+broker knows nothing of calls, cases or packs, delivers nothing inside a request and never fetches a @context.
+"""
+
+from ._broker import TENANT, Broker
+from ._log import Log
+from ._plain import Draft, Plain
+
+__all__ = ["TENANT", "Broker", "Draft", "Log", "Plain"]

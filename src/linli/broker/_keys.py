@@ -1,0 +1,89 @@
+"""Under which keys and in which box the store finds an entity fast.
+
+Keys are text; numbers and truth values have one spelling each. The box covers every geometry under location, place
+and position, so that a search around any of the three may be narrowed by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from linli.store import Box
+from linli.vocab import EntityType, Vocab
+
+from ._names import Names
+from ._plain import VALUE_MEMBER, Doc
+from ._sight import OWNER_ATTRS
+
+#: geo attributes that the box covers, by short name
+BOXED = ("location", "place", "position")
+
+#: longer texts are not worth a key: nobody looks them up by equality
+KEY_LETTERS_MAX = 256
+
+
+def key_text(value: Any) -> str | None:
+    """Return the one spelling of a value as a key; None when it can be none."""
+    if isinstance(value, str):
+        return value if len(value) <= KEY_LETTERS_MAX else None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(float(value))
+    return None
+
+
+class Keys:
+    """Knows which attributes of which type have keys: those that the vocabulary calls indexed, and owners."""
+
+    def __init__(self, vocab: Vocab, names: Names) -> None:
+        """Read the indexed attributes out of the vocabulary."""
+        self.by_type = {
+            entity.name: tuple(
+                (names.inner(one.name), one.name)
+                for one in entity.attributes.values()
+                if one.indexed or one.name in OWNER_ATTRS
+            )
+            for entity in vocab.types.values()
+        }
+        self._boxed = tuple(names.inner(short) for short in BOXED if vocab.iri_of(short))
+
+    def keys(self, doc: Doc, entity_type: EntityType | None) -> tuple[tuple[str, str], ...]:
+        """Return the (short name, text) pairs of an entity."""
+        if entity_type is None:
+            return ()
+        attrs = doc["attrs"]
+        pairs: dict[tuple[str, str], None] = {}
+        for inner, short in self.by_type[entity_type.name]:
+            for instance in attrs.get(inner, ()):
+                value = instance.get(VALUE_MEMBER[instance["type"]])
+                for one in value if isinstance(value, list) else (value,):
+                    text = key_text(one)
+                    if text is not None:
+                        pairs[short, text] = None
+        return tuple(pairs)
+
+    def box(self, doc: Doc) -> Box | None:
+        """Return west, south, east, north of all the entity's places, in degrees."""
+        attrs = doc["attrs"]
+        places = [
+            instance["value"]["coordinates"]
+            for inner in self._boxed
+            for instance in attrs.get(inner, ())
+            if instance["type"] == "GeoProperty"
+        ]
+        if not places:
+            return None
+        west, south, east, north = 180.0, 90.0, -180.0, -90.0
+        for lon, lat in _positions(places):
+            west, south, east, north = min(west, lon), min(south, lat), max(east, lon), max(north, lat)
+        return west, south, east, north
+
+
+def _positions(coordinates: list[Any]) -> Iterator[tuple[float, float]]:
+    if coordinates and isinstance(coordinates[0], int | float):
+        yield coordinates[0], coordinates[1]
+        return
+    for part in coordinates:
+        yield from _positions(part)

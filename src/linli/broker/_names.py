@@ -1,0 +1,74 @@
+"""Names as they stand in stored documents and in the log.
+
+A stored document holds full IRIs, except that a name of our own (https://w3id.org/linli#state) stands bare (state):
+a bare name has no colon, an IRI always has one, so either form leads back to the other whatever the vocabulary says.
+Engines, the log and the store's keys use the *short* name: the vocabulary's term, or the IRI of what is not ours.
+"""
+
+from __future__ import annotations
+
+from linli.base.errors import BadRequestData
+from linli.vocab import Attribute, EntityType, Vocab
+
+OURS = "https://w3id.org/linli#"
+DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
+EXTRA = DEFAULT + "x_"
+
+
+def inner_name(iri: str) -> str:
+    """Return how an expanded name stands in a document: https://w3id.org/linli#state -> state."""
+    if iri.startswith(OURS) and ":" not in iri[len(OURS) :] and len(iri) > len(OURS):
+        return iri[len(OURS) :]
+    return iri
+
+
+def full_name(inner: str) -> str:
+    """Return the IRI of a name that stands in a document."""
+    return inner if ":" in inner else OURS + inner
+
+
+class Names:
+    """The vocabulary's short names against the names in documents."""
+
+    def __init__(self, vocab: Vocab) -> None:
+        """Take all names of the vocabulary."""
+        self._types = {inner_name(one.iri): one for one in vocab.types.values()}
+        self._short: dict[str, str] = {}
+        for entity in vocab.types.values():
+            self._short[inner_name(entity.iri)] = entity.name
+            for attribute in entity.attributes.values():
+                self._short[inner_name(attribute.iri)] = attribute.name
+        self._inner = {short: inner for inner, short in self._short.items()}
+
+    def short(self, inner: str) -> str:
+        """Return the short name of a name in a document; the IRI when it is not ours."""
+        found = self._short.get(inner)
+        if found is not None:
+            return found
+        return inner[len(DEFAULT) :] if inner.startswith(EXTRA) else full_name(inner)
+
+    def inner(self, short: str) -> str:
+        """Return the name in documents of a short name; IRIs stay as they are.
+
+        Raises: BadRequestData: neither the vocabulary's, nor an own addition x_…, nor an IRI.
+        """
+        found = self._inner.get(short)
+        if found is not None:
+            return found
+        if short.startswith("x_"):
+            return DEFAULT + short
+        if ":" in short:
+            return inner_name(short)
+        raise BadRequestData(f"{short[:100]}: the vocabulary has no such name.")
+
+    def type_of(self, inner_types: list[str]) -> EntityType | None:
+        """Return the first type that is ours, or None: then nothing is checked and nothing is known of its privacy."""
+        for inner in inner_types:
+            found = self._types.get(inner)
+            if found is not None:
+                return found
+        return None
+
+    def attribute(self, entity_type: EntityType | None, inner: str) -> Attribute | None:
+        """Return what the vocabulary says of an attribute of a type of ours; None when it says nothing."""
+        return None if entity_type is None else entity_type.attributes.get(self._short.get(inner, ""))

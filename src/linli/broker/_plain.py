@@ -1,0 +1,133 @@
+"""The forms in which engines of this process read and write entities, and the document that the store keeps.
+
+A document is `{"id", "type": [names], "scope": [...], "attrs": {name: [instance, ...]}}`. An instance is normalized
+NGSI-LD with sub-attributes apart under "subs"; `createdAt` and `modifiedAt` are microseconds and left out where they
+equal the entity's creation (`createdAt`) or the instance's (`modifiedAt`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from linli.base.errors import BadRequestData
+from linli.store import Stored
+from linli.vocab import MEMBER, EntityType
+
+from ._names import DEFAULT, Names
+
+Doc = dict[str, Any]
+Instance = dict[str, Any]
+
+#: where each attribute type keeps its value; ListRelationship is not in our vocabulary, but others may send it
+VALUE_MEMBER: Mapping[str, str] = {**MEMBER, "ListRelationship": "objectList"}
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """An entity as engines read it: short names, bare values.
+
+    `values`: Property -> value, Relationship -> id (or a list of ids), GeoProperty -> geometry, LanguageProperty ->
+    {"zh", "en"}, VocabProperty -> code, JsonProperty -> json; times are wire strings.
+    """
+
+    id: str
+    type: str
+    scopes: tuple[str, ...]
+    version: int
+    created_us: int
+    modified_us: int
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What an engine wants written: attributes by short name, None takes one away, those not named stay.
+
+    `scopes` None leaves them (a new entity gets the node's own). `expect_version`: 0 = it must be new, n = it must
+    stand at n, None = whatever stands there now.
+    """
+
+    id: str
+    type: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    scopes: tuple[str, ...] | None = None
+    expect_version: int | None = None
+
+
+def decoded(stored: Stored) -> Doc:
+    """Return the document of a stored entity, fresh: the caller may change it."""
+    doc: Doc = orjson.loads(stored.doc)
+    return doc
+
+
+def plain_of(doc: Doc, stored: Stored, names: Names) -> Plain:
+    """Return a document as engines read it; of several instances the default one counts, else the first."""
+    return Plain(
+        id=stored.entity_id,
+        type=names.short(doc["type"][0]),
+        scopes=stored.scopes,
+        version=stored.version,
+        created_us=stored.created_us,
+        modified_us=stored.modified_us,
+        values={names.short(name): plain_value(instances) for name, instances in doc["attrs"].items()},
+    )
+
+
+def plain_value(instances: list[Instance]) -> Any:
+    """Return the bare value of an attribute."""
+    instance = instances[0]
+    if len(instances) > 1:
+        instance = next((one for one in instances if "datasetId" not in one), instance)
+    value = instance[VALUE_MEMBER[instance["type"]]]
+    if type(value) is dict and "@value" in value:
+        return value["@value"]
+    return value
+
+
+def drafted(
+    doc: Doc, draft: Draft, entity_type: EntityType, names: Names, at_us: int, *, new: bool
+) -> tuple[list[str], dict[str, Instance]]:
+    """Put a draft's values into `doc`; return the names that changed and the new instances by short name.
+
+    Raises: BadRequestData: a name that the type does not have.
+    """
+    attrs = doc["attrs"]
+    changed: list[str] = []
+    written: dict[str, Instance] = {}
+    for short, value in draft.values.items():
+        attribute = entity_type.attributes.get(short)
+        name = names.inner(short) if attribute is not None else extra_name(short, entity_type)
+        if value is None:
+            if attrs.pop(name, None) is not None:
+                changed.append(name)
+            continue
+        kind = "Property" if attribute is None else attribute.kind
+        instance: Instance = {"type": kind, MEMBER[kind]: value}
+        written[short] = instance
+        if not new:
+            instance = {**instance, **stamps(attrs.get(name), at_us)}
+        attrs[name] = [instance]
+        changed.append(name)
+    return changed, written
+
+
+def stamps(before: list[Instance] | None, at_us: int) -> dict[str, int]:
+    """Return createdAt and modifiedAt of an instance written over `before` in an entity that already stood there."""
+    if not before:
+        return {"createdAt": at_us}
+    created = before[0].get("createdAt")
+    return {"modifiedAt": at_us} if created is None else {"createdAt": created, "modifiedAt": at_us}
+
+
+def extra_name(short: str, entity_type: EntityType) -> str:
+    """Return the stored name of an own addition x_….
+
+    Raises: BadRequestData: the type has no such attribute and it is no own addition.
+    """
+    if short.startswith("x_"):
+        return DEFAULT + short
+    raise BadRequestData(f"{short[:100]}: {entity_type.name} has no such attribute; own additions are named x_….")

@@ -1,0 +1,173 @@
+"""What an asker may see of an entity: the question put to trust, and the answer carried out on the document.
+
+The vocabulary's privacy classes and masks do the work; whoever renders, filters or counts gets a document from which
+what is hidden is already gone, so no operator can tell a hidden attribute from one that is not there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from linli.base.errors import NotAllowed, PurposeMissing
+from linli.trust import Act, Decision, Thing
+from linli.vocab import Attribute, EntityType, Vocab
+
+from ._names import Names
+from ._plain import VALUE_MEMBER, Doc, Instance, Plain
+
+#: relationships by which a thing is somebody's own
+OWNER_ATTRS = ("caller", "forWhom", "assigned", "helper", "subject", "offeredTo", "members")
+
+#: side of a cell of the grid behind which exact places hide, in degrees: about 550 m north-south
+GRID_DEG = 0.005
+
+
+#: what the purpose of a request does to personal attributes on reading: "refuse" = none given is an error, "hide" =
+#: what it does not open is left out, "ignore" = the asker is an engine of this process, which answers for itself
+PurposeRule = Literal["refuse", "hide", "ignore"]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A document as one asker sees it. `shown` is what he may read; `judged` is what his filters may touch: the same
+    without the values that are only shown masked. `whole`: nothing was hidden or masked."""
+
+    shown: Doc
+    judged: Doc
+    whole: bool
+
+
+class Sight:
+    """Knows owners, privacy classes, purposes and masks of what the vocabulary describes."""
+
+    def __init__(self, vocab: Vocab) -> None:
+        """Take classes and masks from this vocabulary."""
+        self.names = Names(vocab)
+        self._purposes = frozenset(vocab.lists["purpose"].codes)
+        self._owners = {short: self.names.inner(short) for short in OWNER_ATTRS if vocab.iri_of(short)}
+
+    def thing(self, doc: Doc, attrs: tuple[str, ...] = ()) -> Thing:
+        """Return what trust needs to know of an entity."""
+        return Thing(self.names.short(doc["type"][0]), tuple(doc["scope"]), self.owners(doc), attrs)
+
+    def owners(self, doc: Doc) -> tuple[str, ...]:
+        """Return the ids of those whose own it is: the entity itself and the persons it names."""
+        owners = [doc["id"]]
+        attrs = doc["attrs"]
+        for name in self._owners.values():
+            for instance in attrs.get(name, ()):
+                target = instance.get("object")
+                owners.extend(target if isinstance(target, list) else (target,) if target else ())
+        return tuple(owners)
+
+    def check_purpose(self, act: Act) -> None:
+        """Refuse a purpose that is not in the closed list. Raises: NotAllowed."""
+        if act.purpose is not None and act.purpose not in self._purposes:
+            raise NotAllowed("Linli-Purpose: no such purpose; the list stands in the vocabulary.")
+
+    def seen(self, doc: Doc, decision: Decision, act: Act, rule: PurposeRule) -> Seen:
+        """Return the document as `act` may see it: a purpose opens those personal attributes that may be used for it.
+
+        Of types that are not ours, and of own additions x_…, only those see attributes who see everything.
+
+        Raises: PurposeMissing: under the rule "refuse", personal attributes would be shown and no purpose was given.
+        """
+        entity_type = self.names.type_of(doc["type"])
+        if decision.shown == "full" and entity_type is None:
+            return Seen(doc, doc, whole=True)
+        shown: dict[str, list[Instance]] = {}
+        judged: dict[str, list[Instance]] = {}
+        for name, instances in doc["attrs"].items():
+            attribute = self.names.attribute(entity_type, name)
+            if (decision.shown == "full" and (attribute is None or self._opens(act, attribute, rule))) or (
+                attribute is not None and attribute.pii == "none" and attribute.mask == "none"
+            ):
+                shown[name] = judged[name] = instances
+            elif decision.shown == "masked" and attribute and self._opens(act, attribute, rule):
+                masked = [one for one in (_masked(instance, attribute.mask) for instance in instances) if one]
+                if masked:
+                    shown[name] = masked
+        if len(judged) == len(doc["attrs"]):
+            return Seen(doc, doc, whole=True)
+        return Seen({**doc, "attrs": shown}, {**doc, "attrs": judged}, whole=False)
+
+    def check_write_purpose(self, act: Act, entity_type: EntityType, inner_names: list[str]) -> None:
+        """Refuse to write personal attributes without a purpose, or for one that they do not serve.
+
+        Raises: PurposeMissing, NotAllowed: with the attribute's name.
+        """
+        for name in inner_names:
+            attribute = self.names.attribute(entity_type, name)
+            if attribute is None or attribute.pii == "none":
+                continue
+            if act.purpose is None:
+                raise PurposeMissing(f"{attribute.name} is personal: send the header Linli-Purpose.")
+            if act.purpose not in attribute.purpose:
+                raise NotAllowed(f"{attribute.name} may be written for {', '.join(attribute.purpose)} only.")
+
+    @staticmethod
+    def _opens(act: Act, attribute: Attribute, rule: PurposeRule) -> bool:
+        if attribute.pii == "none" or rule == "ignore":
+            return True
+        if act.purpose is None and rule == "refuse":
+            raise PurposeMissing(f"{attribute.name} is personal: send the header Linli-Purpose.")
+        return act.purpose in attribute.purpose
+
+
+def thing_of_plain(plain: Plain) -> Thing:
+    """Return what trust needs to know of an entity that was read in full."""
+    owners = [plain.id]
+    for short in OWNER_ATTRS:
+        target = plain.values.get(short)
+        owners.extend(target if isinstance(target, list) else (target,) if target else ())
+    return Thing(plain.type, plain.scopes, tuple(owners))
+
+
+def _masked(instance: Instance, mask: str) -> Instance | None:
+    """Return an instance with its value masked and without sub-attributes; None when nothing may be shown."""
+    masker = _MASKS.get(mask)
+    member = VALUE_MEMBER[instance["type"]]
+    value = masker(instance[member]) if masker else None
+    if value is None:
+        return None
+    kept: Instance = {key: instance[key] for key in _KEPT if key in instance}
+    return {**kept, member: value}
+
+
+_KEPT = ("type", "datasetId", "createdAt", "modifiedAt")
+
+
+def _mask_name(value: Any) -> str | None:
+    return value[0] + "**" if isinstance(value, str) and value else None
+
+
+def _mask_phone(value: Any) -> str | None:
+    return value[:3] + "****" + value[-4:] if isinstance(value, str) and len(value) >= 8 else None
+
+
+def _mask_idno(value: Any) -> str | None:
+    return value[:6] + "*" * (len(value) - 8) + value[-2:] if isinstance(value, str) and len(value) >= 15 else None
+
+
+def _mask_tail4(value: Any) -> str | None:
+    return "****" + value[-4:] if isinstance(value, str) and len(value) >= 6 else None
+
+
+def _mask_area(value: Any) -> dict[str, Any] | None:
+    """Return the centre of the grid cell in which a Point lies; any other geometry says too much."""
+    if not isinstance(value, dict) or value.get("type") != "Point":
+        return None
+    centre = [round((degrees // GRID_DEG + 0.5) * GRID_DEG, 4) for degrees in value["coordinates"][:2]]
+    return {"type": "Point", "coordinates": centre}
+
+
+_MASKS: Mapping[str, Callable[[Any], Any]] = {
+    "none": lambda value: value,
+    "name": _mask_name,
+    "phone": _mask_phone,
+    "idno": _mask_idno,
+    "tail4": _mask_tail4,
+    "area": _mask_area,
+}
