@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linli.base import setting
+from linli.base import Point, setting
 from linli.base.errors import BadNetwork
 
+from ._drawing import drawn_streets
 from ._file import FORMAT, read_roads, sha256_of, write_roads
 from ._lately import Lately
+from ._matrix import matrix_minutes
+from ._outline import Reached, Samples, outline
 from ._profiles import Mode, Profile, default_profiles, profile_hash, street_kinds
 from ._roads import Graph, Roads, roads_of
 from ._route import Route, route
 from ._search import seconds_around
-from ._snap import Snap, SnapGrid
+from ._snap import NearestJunction, Snap, SnapGrid
 from ._ways import Street, Ways, ways_of_pbf, ways_of_streets
+from ._worker import MatrixWorker
 
 SNAP_M_MAX = setting(
     "travel.snap_m_max", 300.0, "How far from a street a place may lie, in metres, and still be joined to it."
 )
 OSM_LICENCE = "© OpenStreetMap contributors, ODbL 1.0"
+INLINE_MAX = 3
 
 Direction = Literal["to", "from"]
 Junctions = Sequence[int] | NDArray[np.integer[Any]]
@@ -50,6 +56,7 @@ class Network:
         self.snap_m_max = snap_m_max
         self._grid = SnapGrid(roads)
         self._lately = Lately()
+        self._worker: MatrixWorker | None = None
 
     @classmethod
     def from_pbf(cls, path: Path, *, profiles: Sequence[Profile] | None = None, snap_m_max: float = 300.0) -> Network:
@@ -120,6 +127,11 @@ class Network:
         return len(self.roads.xy)
 
     @property
+    def xy(self) -> NDArray[np.float64]:
+        """The places of all junctions; shape (n, 2), lon/lat in degrees, WGS-84."""
+        return self.roads.xy
+
+    @property
     def digest(self) -> str:
         """A short hash over the map's content, the profiles and the format: equal digests measure time alike."""
         return _digest(self.meta["source_sha256"], self.meta["profile_sha256"])
@@ -154,6 +166,17 @@ class Network:
         """
         return self.snap(lon, lat, mode).junction
 
+    def node_near(self, lon: float, lat: float, mode: Mode | None = None) -> int:
+        """Return the nearest junction as the crow flies, however far: for somebody on the move, not for a home.
+
+        With a mode, only junctions from which it reaches its whole network. Units: degrees, WGS-84.
+        """
+        return self._nearest.junction(lon, lat, mode)
+
+    def junction_near(self, lon: float, lat: float) -> Point:
+        """Return the place of the nearest junction: where somebody is drawn whose exact place is not to be shown."""
+        return Point(*self.roads.xy[self.node_near(lon, lat)].tolist())
+
     def reach(
         self, place: int | Snap, minutes: float, mode: Mode, direction: Direction = "to"
     ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
@@ -180,10 +203,61 @@ class Network:
         """Return the fastest way with the shapes of its streets, or None where there is no way."""
         return route(self.roads, from_node, to_node, mode)
 
+    def matrix(self, src: Junctions, dst: Junctions, limit_min: float, mode: Mode) -> NDArray[np.float32]:
+        """Return the minutes from each of `src` to each of `dst`; it blocks: a server asks `matrix_async`.
+
+        Shapes: src (k,), dst (l,), result (k, l); nan beyond `limit_min`, where there is no way, and for -1.
+        """
+        return matrix_minutes(self._graph(mode), _numbers(src), _numbers(dst), limit_min)
+
+    async def matrix_async(self, src: Junctions, dst: Junctions, limit_min: float, mode: Mode) -> NDArray[np.float32]:
+        """Return `matrix` as the worker process found it; up to `INLINE_MAX` searches are made here and now.
+
+        Raises: Busy: too many wait already, or no answer within a minute.
+        """
+        sources, targets = _numbers(src), _numbers(dst)
+        if min(len(np.unique(sources)), len(np.unique(targets))) <= INLINE_MAX:
+            return matrix_minutes(self._graph(mode), sources, targets, limit_min)
+        if self._worker is None:
+            self._worker = MatrixWorker(self.roads.graphs)
+        return await self._worker.matrix(sources, targets, limit_min, mode)
+
+    async def close(self) -> None:
+        """End the worker process, if there is one."""
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            await worker.close()
+
+    def outline(self, place: int | Snap, minutes: float, mode: Mode, direction: Direction = "to") -> dict[str, Any]:
+        """Return what lies within `minutes` of a place as a GeoJSON MultiPolygon, for drawing.
+
+        A place lies inside when it is at most 150 m across from a reached street and the walk there is still in time.
+        """
+        limit_s = minutes * 60
+        seconds = self._seconds_of(place, limit_s, mode, direction)
+        return outline(self.roads, self._samples, Reached(place, seconds, limit_s, mode, direction == "to"))
+
+    def streets(
+        self, box: tuple[float, float, float, float] | None = None, classes: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Return the streets as a GeoJSON FeatureCollection for drawing, the largest last.
+
+        `box` is (west, south, east, north) in degrees; `classes` are values of OpenStreetMap's `highway`.
+        """
+        return drawn_streets(self.roads, box, classes)
+
+    @cached_property
+    def _nearest(self) -> NearestJunction:
+        return NearestJunction(self.roads)
+
+    @cached_property
+    def _samples(self) -> Samples:
+        return Samples(self.roads)
+
     def _minutes(
         self, node: int, others: Junctions, limit_min: float, mode: Mode, direction: Direction
     ) -> NDArray[np.float64]:
-        wanted = np.asarray(others, np.int64).reshape(-1)
+        wanted = _numbers(others)
         if node < 0:
             return np.full(len(wanted), np.nan)
         key = (node, limit_min, mode, direction)
@@ -227,6 +301,10 @@ class Network:
         }
         meta = {**about, "profile_sha256": profile_hash(profiles), "counts": counts, "modes": of_mode}
         return cls(roads, meta, snap_m_max=snap_m_max)
+
+
+def _numbers(junctions: Junctions) -> NDArray[np.int64]:
+    return np.asarray(junctions, np.int64).reshape(-1)
 
 
 def _digest(source_sha256: str, profile_sha256: str) -> str:

@@ -26,6 +26,17 @@ class Route(NamedTuple):
     xy: NDArray[np.float64]
     seconds: NDArray[np.float64]
 
+    @property
+    def length_m(self) -> float:
+        """How long the way is, in metres."""
+        places = [Point(*place) for place in self.xy.tolist()]
+        return sum(distance_m(a, b) for a, b in pairwise(places))
+
+    def at(self, seconds: float) -> Point:
+        """Return where somebody is who set out `seconds` ago: at an end before and after."""
+        lon, lat = (float(np.interp(seconds, self.seconds, axis)) for axis in self.xy.T)
+        return Point(lon, lat)
+
 
 def route(roads: Roads, from_node: int, to_node: int, mode: Mode) -> Route | None:
     """Return the fastest way, or None where there is none. One junction gives a path of one point."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import KDTree
 
 from linli.base import DEGREE_M, Point, checked_point
 from linli.base.errors import OffMap
@@ -131,6 +132,29 @@ class SnapGrid:
     @staticmethod
     def _off_map(within_m: float) -> OffMap:
         return OffMap(f"lon, lat: no street that can be used lies within {within_m:.0f} m of this place.")
+
+
+class NearestJunction:
+    """Finds the nearest junction as the crow flies; one tree for each mode that is asked for."""
+
+    def __init__(self, roads: Roads) -> None:
+        """Measure in metres around the middle of the network."""
+        self._roads = roads
+        middle = (roads.xy[:, 1].min() + roads.xy[:, 1].max()) / 2
+        self._scale = np.array([math.cos(math.radians(float(middle))), 1.0])
+        self._trees: dict[Mode | None, tuple[KDTree, NDArray[np.int64]]] = {}
+
+    def junction(self, lon: float, lat: float, mode: Mode | None) -> int:
+        """Return the nearest junction, of those that `mode` may use and come back from if one is given."""
+        if mode not in self._trees:
+            main = np.ones(len(self._roads.xy), bool) if mode is None else self._roads.graphs[mode].main
+            numbers = np.flatnonzero(main)
+            if not len(numbers):
+                raise OffMap("There is no street on the map that can be used in this way.")
+            self._trees[mode] = (KDTree(self._roads.xy[numbers] * self._scale), numbers)
+        tree, numbers = self._trees[mode]
+        _, found = tree.query(checked_point(lon, lat) * self._scale)
+        return int(numbers[found])
 
 
 def _usable(roads: Roads, mode: Mode) -> NDArray[np.bool_]:

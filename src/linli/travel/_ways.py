@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import osmium
 from numpy.typing import NDArray
 
 from linli.base.errors import BadNetwork
@@ -128,6 +127,8 @@ def ways_of_streets(streets: Iterable[Street], profiles: Sequence[Profile]) -> W
 
 
 def _read(path: Path, gathering: WaysGathered) -> None:
+    import osmium  # only when a map is built: a server that opens its network file never needs it
+
     wanted: Any = osmium.filter.KeyFilter("highway")
     reader: Any = osmium.FileProcessor(str(path), osmium.osm.NODE | osmium.osm.WAY)
     for way in reader.with_locations().with_filter(wanted):
