@@ -6,6 +6,7 @@ one compiled check each. vocab never stores, never asks who is asking, and knows
 """
 
 from ._check import MANY_MAX, STRING_LETTERS_MAX, TEXT_LETTERS_MAX
+from ._load import FORBIDDEN_NAME
 from ._model import MEMBER, Attribute, AttributeKind, CodeList, EntityType, Fault, Words
 from ._publish import CONTEXT_URL, CORE_CONTEXT_URL
 from ._vocab import Vocab, build, role_titles, vocabulary
@@ -13,6 +14,7 @@ from ._vocab import Vocab, build, role_titles, vocabulary
 __all__ = [
     "CONTEXT_URL",
     "CORE_CONTEXT_URL",
+    "FORBIDDEN_NAME",
     "MANY_MAX",
     "MEMBER",
     "STRING_LETTERS_MAX",

@@ -76,8 +76,8 @@ RESERVED = frozenset(
     ]
 )
 #: What is never written down, in whatever spelling: faces, fingerprints, religion, ethnicity, card numbers.
-FORBIDDEN = re.compile(
-    r"face(?!s$)|fingerprint|iris|religio|ethnic|nationality|cardnumber|healthcode|biometric", re.IGNORECASE
+FORBIDDEN_NAME = re.compile(
+    r"(?:^|_)face(?!s$)|Face(?!s$)|(?:^|_)iris|Iris|(?i:fingerprint|religio|ethnic|biometric|card_?number|health_?code)"
 )
 
 VALUES = frozenset(
@@ -231,7 +231,7 @@ def _attribute_name(place: str, raw: Mapping[str, Any]) -> str:
         raise BadVocabulary(f"{place}: name: an attribute is written like receivedAt.")
     if name in RESERVED:
         raise BadVocabulary(f"{place}: name: NGSI-LD keeps this name for itself; choose another.")
-    if FORBIDDEN.search(name):
+    if FORBIDDEN_NAME.search(name):
         raise BadVocabulary(f"{place}: name: this is never kept (faces, fingerprints, religion, card numbers).")
     return name
 
