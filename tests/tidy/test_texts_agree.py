@@ -15,10 +15,9 @@ def test_both_languages_have_the_same_keys():
     assert set(texts("zh")) ^ set(texts("en")) == set()
 
 
-@pytest.mark.parametrize("key", sorted(texts("zh")))
-def test_both_languages_fill_in_the_same_facts(key):
-    if key in texts("en"):
-        assert _facts(texts("zh")[key]) == _facts(texts("en")[key])
+def test_both_languages_fill_in_the_same_facts():
+    zh, en = texts("zh"), texts("en")
+    assert {key for key in zh.keys() & en.keys() if _facts(zh[key]) != _facts(en[key])} == set()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
