@@ -1,0 +1,48 @@
+// Sign-in of the demo: "who are you?", one click as somebody made up. Outside the demo it says what is missing.
+
+import { ask, post, token } from './api.js';
+import { h, put } from './dom.js';
+import { icon } from './icons.js';
+import { own, t } from './words.js';
+
+/**
+ * Fills `place` with the sheet; resolves when somebody signed in.
+ * @param {HTMLElement} place
+ * @param {string[]} roles who may use this face
+ * @param {{demo: boolean}} node
+ */
+export async function whoAreYou(place, roles, node) {
+  const title = h('h1', { tabindex: '-1' }, t('shared.who'));
+  if (!node.demo) {
+    put(place, h('section.sheet', null, title, h('p', null, t('shared.no_sign_in'))));
+    return new Promise(() => {});
+  }
+  const { people } = await ask('/api/people');
+  const fitting = people.filter((person) => roles.includes(person.role));
+  return new Promise((signedIn) => {
+    const fault = h('p.note.bad', { role: 'alert', hidden: true });
+    const take = async (person) => {
+      try {
+        const answer = await post('/api/sign-in', { person: person.id });
+        token.set(answer.token);
+        signedIn(answer);
+      } catch (problem) {
+        fault.hidden = false;
+        put(fault, problem.message);
+      }
+    };
+    put(place, h('section.sheet', null, title, h('p.muted', null, t('shared.made_up')), fault,
+      fitting.length === 0 && h('p.empty', null, t('shared.nobody_to_be')),
+      h('ul.people', null, fitting.map((person) => h('li', null,
+        h('button.person', { type: 'button', onclick: () => take(person) }, icon('person'),
+          h('span', null, h('b', null, person.name), h('span', null, [own(person.area?.name), own(person.text)].filter(Boolean).join(' · ')))))))));
+    title.focus({ preventScroll: true });
+  });
+}
+
+/** Ends the sign-in of this tab. */
+export async function signOut() {
+  await post('/api/sign-out').catch(() => {});
+  token.set(null);
+  location.reload();
+}
