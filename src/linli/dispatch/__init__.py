@@ -4,8 +4,28 @@ A call is one commit; the driver reads the change log behind its durable cursor 
 who is asked, when the next one is asked and when a person must be told that nobody can come; each step is one commit
 again. What a helper or a caller answers (accept, arrive, confirm, ...) is one commit inside the request. dispatch knows
 kinds of service and travel times only through `Kinds` and `Reach`; it never reads a map, a pack or a wall clock.
+
+Start reading at _machine.py (what is decided), then _driver.py (how it becomes a commit), _commands.py (what people do)
+and _views.py (what they see).
 """
 
 from ._asks import Kind, Kinds, Mode, Reach, Rung, Words
+from ._dispatch import Dispatch
+from ._machine import Machine
+from ._policy import POLICIES, Tuning
+from ._request import CallRequest, Placed
 
-__all__ = ["Kind", "Kinds", "Mode", "Reach", "Rung", "Words"]
+__all__ = [
+    "POLICIES",
+    "CallRequest",
+    "Dispatch",
+    "Kind",
+    "Kinds",
+    "Machine",
+    "Mode",
+    "Placed",
+    "Reach",
+    "Rung",
+    "Tuning",
+    "Words",
+]

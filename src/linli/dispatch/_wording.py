@@ -1,0 +1,97 @@
+"""The words for people: why him, why nobody, what happens next, in zh and en from the texts [call.*]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from linli.base import LANGUAGES, MINUTE_US, both, from_wire_time, texts, to_wire_time
+
+from ._asks import Words
+from ._entities import WAITING, Call
+
+
+def address(full_name: str, role: str) -> str:
+    """Return how a helper is named to others: surname and form of address, never the full name."""
+    if not full_name:
+        return texts("zh").get(f"call.address.{role}", texts("zh")["call.address.other"])
+    first = full_name.split(maxsplit=1)[0]
+    if first.isascii():
+        return first
+    return first[0] + texts("zh").get(f"call.address.{role}", texts("zh")["call.address.other"])
+
+
+def why(reason: Mapping[str, Any] | None, skills: Mapping[str, Words], area: Words | None) -> Words | None:
+    """Say why this helper: near, free, able, from where, and why not somebody of the caller's own community."""
+    if not reason:
+        return None
+    if "byHand" in reason:
+        return both("call.why.by_hand", reason=reason["byHand"]["reason"])
+    keys = reason.get("skill") or []
+    skill = {one: "、,"[one == "en"].join(_skill(key, skills, one) for key in keys) for one in LANGUAGES}
+    facts = {
+        "skill": skill if keys else both("call.why.anybody"),
+        "minutes": max(1, round(reason["travel"] / 60)),
+        "by": both(f"call.mode.{reason.get('mode', 'ebike')}"),
+        "area": area or both("call.why.elsewhere"),
+    }
+    nearest = "nearest" if reason.get("rank") == 1 else "free"
+    sentence = both(f"call.why.{nearest}_{'crossing' if reason.get('border') else 'own'}", **facts)
+    if not reason.get("border"):
+        return sentence
+    home = reason.get("home") or {}
+    ground = "nobody_on_shift" if not home.get("onShift") else "all_busy" if not home.get("idle") else "quicker"
+    return {one: sentence[one] + both(f"call.why.{ground}")[one] for one in LANGUAGES}
+
+
+def shortage(found: Mapping[str, Any] | None, title: Words, now_us: int) -> Words | None:
+    """Say why nobody can be asked at this moment, and when somebody may be there."""
+    if not found:
+        return None
+    counts = dict(found.get("step") or [])
+    step = found.get("bindingStep", "matched")
+    sentence = both(f"call.shortage.{step}", title=title, idle=counts.get("notAsked", 0), within=_within(found))
+    if earliest := found.get("earliest"):
+        minutes = max(1, round((from_wire_time(earliest) - now_us) / MINUTE_US))
+        later = both("call.shortage.earliest", minutes=minutes)
+        return {one: sentence[one] + later[one] for one in LANGUAGES}
+    return sentence
+
+
+def following(call: Call, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what happens next: {"text": {zh, en}, "at": wire time or None}."""
+    at_us = facts.get("at_us")
+    key = call.state
+    if call.state in WAITING and call.state != "offered":
+        key = "waiting"
+        if facts.get("told"):
+            key = "told_then" if facts.get("to") else "told"
+        elif call.state == "noProvider" and facts.get("to"):
+            key = "then"
+    elif call.state == "offered" and at_us is None:
+        key = "waiting"
+    words = both(f"call.next.{key}", told=_level(facts.get("told")), to=_level(facts.get("to")))
+    return {"text": words, "at": to_wire_time(at_us) if at_us is not None else None}
+
+
+def timeline_row(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row of the timeline with its words."""
+    what = row["what"]
+    key = f"{what}_by_itself" if row.get("byTimeout") and what == "confirmed" else what
+    facts = {"rank": row.get("rank", 1), "to": _level(row.get("to")), "stars": row.get("stars", 0)}
+    return {"at": row["at"], "what": what, "text": both(f"call.what.{key}", **facts)}
+
+
+def _skill(key: str, skills: Mapping[str, Words], language: str) -> str:
+    return skills[key][language] if key in skills else key
+
+
+def _within(found: Mapping[str, Any]) -> int:
+    return round((found.get("asked") or {}).get("withinMin") or 60)
+
+
+def _level(role: str | None) -> Words:
+    """Return what the level of a ladder is called; a role that has no words of its own is the next level."""
+    known = texts("zh")
+    key = f"call.level.{(role or '').replace(':', '_')}"
+    return both(key if key in known else "call.level.other")
