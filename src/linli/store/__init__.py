@@ -6,6 +6,7 @@ answers. Reads see what was committed. What the store never does: decide who may
 """
 
 from ._change import (
+    AuditRow,
     Box,
     Chain,
     Change,
@@ -19,18 +20,27 @@ from ._change import (
     Stored,
     Timer,
 )
+from ._files import FileState, check_file, restore_file
+from ._memory import MemoryStore
+from ._sqlite import SqliteStore
 
 __all__ = [
+    "AuditRow",
     "Box",
     "Chain",
     "Change",
     "Committed",
     "Delete",
     "Fact",
+    "FileState",
     "Find",
     "LogRow",
+    "MemoryStore",
     "Put",
+    "SqliteStore",
     "Store",
     "Stored",
     "Timer",
+    "check_file",
+    "restore_file",
 ]

@@ -36,7 +36,8 @@ class Fact:
 class Put:
     """Write an entity whole.
 
-    `expect_version`: 0 = it must not exist, n = it must stand at version n, None = as it comes.
+    `expect_version`: 0 = it must not exist (else AlreadyExists), n = it must stand at version n (else Conflict), None =
+    as it comes. Versions count from 1, again from 1 after a Delete.
     `attrs`: names that this write changed (for the log row). `keys`: (name, value) pairs under which `find` must
     see it fast; they replace the earlier ones. `box`: west, south, east, north of its location in degrees.
     """
@@ -54,7 +55,8 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove an entity, its keys and its history; an absent one is ResourceNotFound, a wrong version Conflict."""
+    """Remove an entity, its keys, its history and its timers; an absent one is ResourceNotFound, a wrong version
+    Conflict."""
 
     entity_id: str
     expect_version: int | None = None
@@ -73,7 +75,11 @@ class Timer:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Everything that one transaction writes. `cursor` = (reader, seq): that reader has done all rows up to seq."""
+    """Everything that one transaction writes. `cursor` = (reader, seq): that reader has done all rows up to seq.
+
+    Order of writing, and of log rows: deletes, puts, audit; then timers are dropped, then set. The same entity may be
+    deleted and put, or put twice, in one Change: each step is a version and a log row of its own.
+    """
 
     tenant: str
     actor: str
@@ -89,7 +95,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What a transaction made: its number, the last log position, the new version of each entity written."""
+    """What a transaction made: its number, the last log position, the new version of each entity written.
+
+    A Change without any log row (a cursor, timers) returns the head of its tenant as `seq`.
+    """
 
     tx: int
     seq: int
@@ -111,6 +120,29 @@ class LogRow(NamedTuple):
     attrs: tuple[str, ...]
     actor: str
     purpose: str
+
+
+class Subject(NamedTuple):
+    """Whom a log row is about, inside this room: the part of a LogRow that does not come from the Change."""
+
+    entity_id: str = ""
+    type: str = ""
+    scope: str = ""
+    version: int = 0
+    attrs: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, stored: Stored, attrs: tuple[str, ...] = ()) -> Subject:
+        """Return the subject of a write to an entity: its first type and its first scope stand for all."""
+        return cls(stored.entity_id, next(iter(stored.types), ""), next(iter(stored.scopes), ""), stored.version, attrs)
+
+
+class AuditRow(NamedTuple):
+    """One row of the audit as it was given, with the hash that links it to the one before; chains run by tenant."""
+
+    seq: int
+    row: bytes
+    hash: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +175,9 @@ class Store(Protocol):
     async def commit(self, change: Change) -> Committed:
         """Write it all or nothing; return only when it is durable.
 
-        Raises: AlreadyExists, ResourceNotFound, Conflict (nothing written), Busy (queue full), StoreFailed.
+        A caller that is cancelled while it waits does not take its Change back: what was accepted is written.
+        Raises: AlreadyExists, ResourceNotFound, Conflict, BadRequestData (nothing written), Busy (queue full),
+        StoreFailed.
         """
         ...
 
@@ -192,8 +226,20 @@ class Store(Protocol):
         """Return the entity types that exist and how many entities each has."""
         ...
 
+    async def audit_since(self, tenant: str, seq: int, *, limit: int = 1000) -> list[AuditRow]:
+        """Return the audit rows after `seq`, oldest first."""
+        ...
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the disk refused the last commit; None as soon as one went through again."""
+        ...
+
     async def backup(self, target: str) -> None:
-        """Write a consistent copy to a new file while the store goes on running."""
+        """Write a consistent copy to a new file while the store goes on running.
+
+        Raises: AlreadyExists: `target` is there. StoreFailed: it cannot be written.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,220 @@
+"""The database file: who may open it, its schema, copies of it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from linli.base.errors import AlreadyExists, StartError, StoreFailed, StoreTooNew
+
+from ._queries import migrations, sql_text
+
+SCHEMA = 1
+_APPLICATION_ID = 0x6C696E6C
+_SYNC = {"full": 2, "normal": 1, "off": 0}
+_PRAGMAS = """
+PRAGMA busy_timeout=10000;
+PRAGMA foreign_keys=ON;
+PRAGMA cache_size=-16000;
+"""
+_WRITER_PRAGMAS = """
+PRAGMA journal_mode=WAL;
+PRAGMA synchronous={sync};
+PRAGMA wal_autocheckpoint=4000;
+PRAGMA journal_size_limit=67108864;
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What a database file holds. `schema`: its form; `lowest`: the oldest program form that may open it."""
+
+    schema: int
+    lowest: int
+    entities: int
+    head: int
+
+
+def lock_file(path: Path) -> int:
+    """Take the only right to write this database until the returned descriptor is closed.
+
+    Raises: StartError: another process has it, or the folder cannot be written.
+    """
+    lock = path.with_name(path.name + ".lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartError(f"{lock}: cannot be written: {error.strerror}. Choose another folder by --data.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise StartError(
+            f"{path}: another linli has this database open; end it first, or use another --data."
+        ) from error
+    return descriptor
+
+
+def open_writer(path: Path, sync: str, vfs: str | None) -> apsw.Connection:
+    """Open the connection that writes; make the schema in a new file, migrate an old one.
+
+    Raises: StartError: not a database of ours. StoreTooNew: written by a newer program.
+    """
+    try:
+        connection = apsw.Connection(str(path), vfs=vfs)
+        connection.execute(_PRAGMAS)
+        if not _is_empty(connection):
+            _state(connection, path)
+        connection.execute(_WRITER_PRAGMAS.format(sync=_SYNC[sync]))
+        bring_up(connection, path, migrations())
+    except apsw.Error as error:
+        raise StartError(f"{path}: cannot be opened as a database: {error}.") from error
+    return connection
+
+
+def open_reader(path: Path, vfs: str | None) -> apsw.Connection:
+    """Open a connection that only reads; the writer's must be open already."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+    connection.execute(_PRAGMAS)
+    return connection
+
+
+def bring_up(connection: apsw.Connection, path: Path, steps: Iterable[tuple[int, str]]) -> None:
+    """Bring a file to the schema of this program: a new file at once, an old one step by step.
+
+    Raises: StartError: not ours. StoreTooNew: its lowest compatible schema lies above ours.
+    """
+    if _is_empty(connection):
+        with connection:
+            connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
+            connection.execute(sql_text("schema.sql"))
+        return
+    stands = _state(connection, path).schema
+    for number, text in steps:
+        if number > stands:
+            with connection:
+                connection.execute(text)
+
+
+def check_file(path: Path) -> FileState:
+    """Return what a database file holds after checking every page of it.
+
+    Raises: StartError: missing, damaged or not ours. StoreTooNew: written by a newer program.
+    """
+    if not path.is_file():
+        raise StartError(f"{path}: there is no such file.")
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            connection.execute(_PRAGMAS)
+            state = _state(connection, path)
+            found = [str(line) for (line,) in connection.execute("PRAGMA integrity_check(5)")]
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise StartError(f"{path}: is damaged or not a database: {error}.") from error
+    if found != ["ok"]:
+        raise StartError(f"{path}: is damaged: {'; '.join(found)}.")
+    return state
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a database that may be in use; `target` appears whole or not at all.
+
+    Raises: AlreadyExists: `target` is there. StoreFailed: it cannot be written.
+    """
+    if target.exists():
+        raise AlreadyExists(f"{target}: this file is there already; name a new one.")
+    part = target.with_name(target.name + ".part")
+    try:
+        _remove(part)
+        _copy_pages(source, part)
+        os.link(part, target)
+        part.unlink()
+        _sync_folder(target.parent)
+    except FileExistsError as error:
+        raise AlreadyExists(f"{target}: this file is there already; name a new one.") from error
+    except (apsw.Error, OSError) as error:
+        raise StoreFailed(f"{target}: the copy cannot be written: {error}.") from error
+
+
+def restore_file(source: Path, target: Path, *, replace: bool = False) -> FileState:
+    """Put a backup in the place of a database that nobody has open; return what it holds.
+
+    With `replace`, a database that stands there is kept beside it under a name that ends in `.before`.
+    Raises: StartError: the backup is damaged, or the database is in use. StoreTooNew. AlreadyExists: `target` is there.
+    """
+    state = check_file(source)
+    lock = lock_file(target)
+    try:
+        if replace and target.exists():
+            _put_aside(target)
+        copy_file(source, target)
+    finally:
+        os.close(lock)
+    return state
+
+
+def _copy_pages(source: Path, part: Path) -> None:
+    read = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
+    write = apsw.Connection(str(part))
+    try:
+        read.execute(_PRAGMAS)
+        # One step is one read transaction: a consistent copy, while the writer goes on in its own file.
+        with write.backup("main", read, "main") as backup:
+            backup.step()
+        write.execute("PRAGMA journal_mode=DELETE")
+    finally:
+        write.close()
+        read.close()
+    _sync(part)
+
+
+def _put_aside(target: Path) -> None:
+    """Rename a database and its WAL together, so that it can still be opened under its new name."""
+    aside = target.with_name(target.name + ".before")
+    for ending in ("-wal", "-shm", ""):
+        _remove(aside.with_name(aside.name + ending))
+    _remove(target.with_name(target.name + "-shm"))
+    for ending in ("-wal", ""):
+        old = target.with_name(target.name + ending)
+        if old.exists():
+            old.rename(aside.with_name(aside.name + ending))
+
+
+def _is_empty(connection: apsw.Connection) -> bool:
+    return not list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
+
+
+def _state(connection: apsw.Connection, path: Path) -> FileState:
+    if connection.pragma("application_id") != _APPLICATION_ID:
+        raise StartError(f"{path}: is a database, but not one of linli.")
+    schema, lowest, head = next(iter(connection.execute("SELECT schema, lowest, last_seq FROM about")))
+    if lowest > SCHEMA:
+        raise StoreTooNew(
+            f"{path}: was written by a newer linli (schema {schema}, this program knows {SCHEMA}); update the program."
+        )
+    (entities,) = next(iter(connection.execute("SELECT count(*) FROM entity")))
+    return FileState(schema, lowest, entities, head)
+
+
+def _remove(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        path.unlink()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_sync_folder = _sync

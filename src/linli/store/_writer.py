@@ -1,0 +1,210 @@
+"""The one writer thread: whatever arrived while the last commit ran becomes the next transaction.
+
+A piece of work waits in a bounded queue. The thread takes all that wait, opens one transaction, does each behind its own
+savepoint, commits (which syncs), and only then answers all of them by one call into the event loop. There is no timer:
+alone, a Change is committed at once; under load, many share one sync.
+
+What fails inside its savepoint fails alone. When the transaction itself is lost (the disk is full, a sync fails), it is
+rolled back and each piece is tried again by itself, so that only the guilty ones fail; `trouble` says why until a commit
+goes through again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import apsw
+import structlog
+
+from linli.base.errors import Busy, LinliError, StoreFailed
+
+from ._pen import Pen, Written
+
+_WEIGHT_MAX = 4_000  # rows in one transaction: bounds how long one commit holds up those who come after
+
+_log = structlog.get_logger("linli.store")
+
+Work = Callable[[Pen], Written]
+Outcome = Written | LinliError
+
+
+@dataclass(slots=True)
+class Task:
+    """One piece of work and who waits for it."""
+
+    work: Work
+    future: asyncio.Future[Any]
+    weight: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one transaction did, on its way to the readers; `touched` = entities as they now stand."""
+
+    outcomes: list[tuple[Task, Outcome]] = field(default_factory=list)
+    touched: dict[tuple[str, str], Any] = field(default_factory=dict)
+    heads: dict[str, int] = field(default_factory=dict)
+
+
+class Audience(Protocol):
+    """Who must know what is written."""
+
+    def announce(self, batch: Batch) -> None:
+        """Hear, in the writer thread, that `batch` is about to be committed."""
+        ...
+
+    def retract(self, batch: Batch) -> None:
+        """Hear, in the writer thread, that the commit failed."""
+        ...
+
+    def publish(self, batch: Batch) -> None:
+        """Hear, in the event loop, that it was committed, before those who waited for it."""
+        ...
+
+
+class _TransactionLost(Exception):
+    """Nothing of the transaction stands."""
+
+
+class Writer:
+    """Owns the writing connection and its thread."""
+
+    def __init__(self, connection: apsw.Connection, pen: Pen, pending_max: int, audience: Audience) -> None:
+        """Start the thread."""
+        self.trouble: str | None = None
+        self._connection = connection
+        self._pen = pen
+        self._pending_max = pending_max
+        self._audience = audience
+        self._pending: deque[Task] = deque()
+        self._closing = False
+        self._wake = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="linli-store-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(self, work: Work, weight: int) -> Any:
+        """Do `work` in a transaction and return its answer once that is durable.
+
+        Raises: Busy: the queue is full. StoreFailed: closed, or the disk did not take it.
+        """
+        task = Task(work, asyncio.get_running_loop().create_future(), weight)
+        with self._wake:
+            if self._closing:
+                raise StoreFailed("The store is closed.")
+            if len(self._pending) >= self._pending_max:
+                raise Busy
+            self._pending.append(task)
+            self._wake.notify()
+        return await task.future
+
+    def close(self) -> None:
+        """Finish what was accepted, then close the connection; blocks until done."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join()
+        self._connection.close()
+
+    def _run(self) -> None:
+        while tasks := self._take():
+            self._settle(tasks)
+
+    def _take(self) -> list[Task]:
+        """Return what waits, up to a bound; [] when closed and empty."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._pending or self._closing)
+            tasks: list[Task] = []
+            weight = 0
+            while self._pending and (not tasks or weight + self._pending[0].weight <= _WEIGHT_MAX):
+                task = self._pending.popleft()
+                weight += task.weight
+                tasks.append(task)
+            return tasks
+
+    def _settle(self, tasks: Sequence[Task]) -> None:
+        try:
+            batch = self._transact(tasks)
+        except _TransactionLost as lost:
+            if len(tasks) > 1:
+                for task in tasks:
+                    self._settle([task])
+                return
+            failed = StoreFailed(reason=self.trouble)
+            failed.__cause__ = lost.__cause__
+            batch = Batch([(tasks[0], failed)])
+        # A loop that is closed has nobody left who waits.
+        with suppress(RuntimeError):
+            tasks[0].future.get_loop().call_soon_threadsafe(self._answer, batch)
+
+    def _answer(self, batch: Batch) -> None:
+        """Tell the readers, then those who waited; runs in the event loop."""
+        self._audience.publish(batch)
+        for task, outcome in batch.outcomes:
+            if task.future.done():
+                continue
+            if isinstance(outcome, LinliError):
+                task.future.set_exception(outcome)
+            else:
+                task.future.set_result(outcome.answer)
+
+    def _transact(self, tasks: Sequence[Task]) -> Batch:
+        mark = self._pen.mark()
+        batch = Batch()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for task in tasks:
+                self._add(batch, task, self._guarded(task.work))
+            self._pen.save_counters()
+            self._audience.announce(batch)
+            self._connection.execute("COMMIT")
+        except Exception as error:
+            self._audience.retract(batch)
+            self._pen.back_to(mark)
+            self._lost(error)
+            raise _TransactionLost from error
+        self.trouble = None
+        return batch
+
+    @staticmethod
+    def _add(batch: Batch, task: Task, outcome: Outcome) -> None:
+        batch.outcomes.append((task, outcome))
+        if isinstance(outcome, Written):
+            batch.touched |= outcome.touched
+            batch.heads |= outcome.heads
+
+    def _guarded(self, work: Work) -> Outcome:
+        mark = self._pen.mark()
+        self._connection.execute("SAVEPOINT one")
+        try:
+            outcome: Outcome = work(self._pen)
+        except Exception as error:
+            # Some faults of the disk end the whole transaction: then it is not this piece alone that failed.
+            if not self._connection.in_transaction:
+                raise
+            self._connection.execute("ROLLBACK TO one")
+            self._pen.back_to(mark)
+            outcome = self._refusal(error)
+        self._connection.execute("RELEASE one")
+        return outcome
+
+    def _refusal(self, error: Exception) -> LinliError:
+        if isinstance(error, LinliError):
+            return error
+        self.trouble = f"{type(error).__name__}: {error}"
+        _log.error("store.change.failed", reason=self.trouble)
+        refusal = StoreFailed(reason=self.trouble)
+        refusal.__cause__ = error
+        return refusal
+
+    def _lost(self, error: Exception) -> None:
+        self.trouble = f"{type(error).__name__}: {error}"
+        _log.error("store.transaction.lost", reason=self.trouble)
+        if self._connection.in_transaction:
+            with suppress(apsw.Error):
+                self._connection.execute("ROLLBACK")

@@ -1,0 +1,91 @@
+-- What the reader connection runs. The parts in braces are filled by _finding.py with fragments of this same file.
+
+-- entity
+SELECT id, types, scopes, version, created_us, modified_us, doc, row FROM entity WHERE tenant = ? AND id = ?;
+
+-- history
+SELECT seq, attr, dataset_id, doc FROM history WHERE tenant = ? AND entity_id = ? AND attr = ?
+ORDER BY seq DESC, nth DESC LIMIT ?;
+
+-- log_since
+SELECT seq, at_us, tenant, tx, kind, entity_id, type, scope, version, attrs, actor, purpose FROM log
+WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?;
+
+-- head
+SELECT max(seq) FROM log WHERE tenant = ?;
+
+-- cursor
+SELECT seq FROM cursor WHERE tenant = ? AND reader = ?;
+
+-- next_due
+SELECT min(due_us) FROM timer WHERE tenant = ?;
+
+-- types
+SELECT type, entities FROM type_count WHERE tenant = ? AND entities > 0 ORDER BY type;
+
+-- type_count
+SELECT entities FROM type_count WHERE tenant = ? AND type = ?;
+
+-- audit_since
+SELECT seq, row, hash FROM audit WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?;
+
+-- columns
+e.id, e.types, e.scopes, e.version, e.created_us, e.modified_us, e.doc, e.row
+
+-- from_all
+FROM entity AS e WHERE e.row > ? AND +e.tenant = ?
+
+-- from_ids
+FROM entity AS e WHERE e.tenant = ? AND e.id IN (SELECT value FROM json_each(?)) AND +e.row > ?
+
+-- from_rows
+FROM entity AS e WHERE e.row IN ({rows}) AND e.row > ? AND +e.tenant = ?
+
+-- from_type
+FROM entity_type AS d CROSS JOIN entity AS e ON e.row = d.row WHERE d.tenant = ? AND d.type = ? AND d.row > ?
+
+-- from_key
+FROM entity_key AS d CROSS JOIN entity AS e ON e.row = d.row
+WHERE d.tenant = ? AND d.name = ? AND d.value = ? AND d.row > ?
+
+-- from_scope
+FROM entity_scope AS d CROSS JOIN entity AS e ON e.row = d.row WHERE d.tenant = ? AND d.scope = ? AND d.row > ?
+
+-- rows_of_types
+SELECT row FROM entity_type WHERE tenant = ? AND type IN (SELECT value FROM json_each(?))
+
+-- rows_of_key
+SELECT row FROM entity_key WHERE tenant = ? AND name = ? AND value IN (SELECT value FROM json_each(?))
+
+-- rows_at_scope
+SELECT row FROM entity_scope WHERE tenant = ? AND scope = ?
+
+-- rows_below_scope
+SELECT row FROM entity_scope WHERE tenant = ? AND scope >= ? AND scope < ?
+
+-- rows_in_box
+SELECT row FROM place WHERE west <= ? AND east >= ? AND south <= ? AND north >= ?
+
+-- is_of_types
+EXISTS (SELECT 1 FROM entity_type AS t
+    WHERE t.tenant = ? AND t.type IN (SELECT value FROM json_each(?)) AND t.row = e.row)
+
+-- is_of_key
+EXISTS (SELECT 1 FROM entity_key AS k
+    WHERE k.tenant = ? AND k.name = ? AND k.value IN (SELECT value FROM json_each(?)) AND k.row = e.row)
+
+-- is_in_box
+EXISTS (SELECT 1 FROM place AS p
+    WHERE p.row = e.row AND p.west <= ? AND p.east >= ? AND p.south <= ? AND p.north >= ?)
+
+-- is_in_scopes
+EXISTS (SELECT 1 FROM json_each(e.scopes) AS s WHERE {scopes})
+
+-- scope_is
+rtrim(s.value, '/') || '/' = ?
+
+-- scope_is_below
+(rtrim(s.value, '/') || '/' >= ? AND rtrim(s.value, '/') || '/' < ?)
+
+-- probe
+SELECT count(*) FROM (SELECT 1 FROM ({rows}) LIMIT ?)

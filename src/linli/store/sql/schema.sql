@@ -1,0 +1,115 @@
+-- The whole database as schema 1. The migrations, run one after the other on an empty file, must give the same.
+-- "row" numbers entities of all tenants in the order of creation and is never used twice.
+
+CREATE TABLE about (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    schema INTEGER NOT NULL,
+    lowest INTEGER NOT NULL,
+    last_row INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    last_tx INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE entity (
+    row INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    id TEXT NOT NULL,
+    types TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    keys TEXT NOT NULL,
+    box TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_us INTEGER NOT NULL,
+    modified_us INTEGER NOT NULL,
+    doc BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX entity_by_id ON entity (tenant, id);
+
+CREATE TABLE entity_type (
+    tenant TEXT NOT NULL,
+    type TEXT NOT NULL,
+    row INTEGER NOT NULL,
+    PRIMARY KEY (tenant, type, row)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE type_count (
+    tenant TEXT NOT NULL,
+    type TEXT NOT NULL,
+    entities INTEGER NOT NULL,
+    PRIMARY KEY (tenant, type)
+) STRICT, WITHOUT ROWID;
+
+-- Scopes stand here with one "/" at the end, so that all below a scope are one range.
+CREATE TABLE entity_scope (
+    tenant TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    row INTEGER NOT NULL,
+    PRIMARY KEY (tenant, scope, row)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE entity_key (
+    tenant TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    row INTEGER NOT NULL,
+    PRIMARY KEY (tenant, name, value, row)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE place USING rtree (row, west, east, south, north);
+
+CREATE TABLE log (
+    tenant TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    at_us INTEGER NOT NULL,
+    tx INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    type TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    attrs TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    purpose TEXT NOT NULL,
+    PRIMARY KEY (tenant, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE history (
+    tenant TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    attr TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    nth INTEGER NOT NULL,
+    dataset_id TEXT NOT NULL,
+    doc BLOB,
+    PRIMARY KEY (tenant, entity_id, attr, seq, nth)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE timer (
+    tenant TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    entity_type TEXT NOT NULL,
+    scope TEXT NOT NULL,
+    due_us INTEGER NOT NULL,
+    PRIMARY KEY (tenant, entity_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX timer_by_due ON timer (tenant, due_us, entity_id, name);
+
+CREATE TABLE cursor (
+    tenant TEXT NOT NULL,
+    reader TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (tenant, reader)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE audit (
+    tenant TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    row BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (tenant, seq)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 1, 1, 0, 0, 0);

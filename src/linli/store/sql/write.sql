@@ -1,0 +1,83 @@
+-- What the writer thread runs. Each query stands under a line with its name.
+
+-- counters
+SELECT last_row, last_seq, last_tx FROM about WHERE one = 1;
+
+-- counters_put
+UPDATE about SET last_row = ?, last_seq = ?, last_tx = ? WHERE one = 1;
+
+-- entity_before
+SELECT row, version, created_us, types, scopes, keys, box FROM entity WHERE tenant = ? AND id = ?;
+
+-- entity_insert
+INSERT INTO entity (row, tenant, id, types, scopes, keys, box, version, created_us, modified_us, doc)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- entity_update
+UPDATE entity SET types = ?, scopes = ?, keys = ?, box = ?, version = ?, modified_us = ?, doc = ? WHERE row = ?;
+
+-- entity_delete
+DELETE FROM entity WHERE row = ?;
+
+-- type_insert
+INSERT INTO entity_type (tenant, type, row) VALUES (?, ?, ?);
+
+-- type_delete
+DELETE FROM entity_type WHERE tenant = ? AND type = ? AND row = ?;
+
+-- type_count
+INSERT INTO type_count (tenant, type, entities) VALUES (?, ?, ?)
+ON CONFLICT (tenant, type) DO UPDATE SET entities = entities + excluded.entities;
+
+-- scope_insert
+INSERT INTO entity_scope (tenant, scope, row) VALUES (?, ?, ?);
+
+-- scope_delete
+DELETE FROM entity_scope WHERE tenant = ? AND scope = ? AND row = ?;
+
+-- key_insert
+INSERT INTO entity_key (tenant, name, value, row) VALUES (?, ?, ?, ?);
+
+-- key_delete
+DELETE FROM entity_key WHERE tenant = ? AND name = ? AND value = ? AND row = ?;
+
+-- place_put
+INSERT OR REPLACE INTO place (row, west, south, east, north) VALUES (?, ?, ?, ?, ?);
+
+-- place_delete
+DELETE FROM place WHERE row = ?;
+
+-- history_insert
+INSERT INTO history (tenant, entity_id, attr, seq, nth, dataset_id, doc) VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- history_delete
+DELETE FROM history WHERE tenant = ? AND entity_id = ?;
+
+-- log_insert
+INSERT INTO log (seq, at_us, tenant, tx, kind, entity_id, type, scope, version, attrs, actor, purpose)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- timer_put
+INSERT OR REPLACE INTO timer (tenant, entity_id, entity_type, name, due_us, scope) VALUES (?, ?, ?, ?, ?, ?);
+
+-- timer_drop
+DELETE FROM timer WHERE tenant = ? AND entity_id = ? AND name = ?;
+
+-- timers_of_entity_delete
+DELETE FROM timer WHERE tenant = ? AND entity_id = ?;
+
+-- timers_due
+SELECT entity_id, entity_type, name, scope FROM timer WHERE tenant = ? AND due_us <= ?
+ORDER BY due_us, entity_id, name LIMIT ?;
+
+-- cursor_put
+INSERT OR REPLACE INTO cursor (tenant, reader, seq) VALUES (?, ?, ?);
+
+-- audit_last_hash
+SELECT hash FROM audit WHERE tenant = ? ORDER BY seq DESC LIMIT 1;
+
+-- audit_insert
+INSERT INTO audit (tenant, seq, row, hash) VALUES (?, ?, ?, ?);
+
+-- head
+SELECT max(seq) FROM log WHERE tenant = ?;
