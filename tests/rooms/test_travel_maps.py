@@ -12,7 +12,7 @@ import shapely
 from shapely.geometry import shape
 
 from linli.base import DEGREE_M
-from linli.base.errors import BadNetwork
+from linli.base.errors import BadNetwork, OffMap
 from linli.travel import MODES, OSM_LICENCE, Mode, Network, default_profiles
 
 TOWN = {1: (0, 0), 2: (400, 0), 3: (400, 400), 4: (0, 400), 5: (900, 0)}
@@ -151,6 +151,8 @@ def test_jinan_joins_homes_to_its_main_streets_and_refuses_the_fields(jinan: Net
             assert jinan.snap(*jinan.xy[node], mode).distance_m == pytest.approx(0, abs=0.05)
             assert jinan.node_near(*jinan.xy[node], mode) == node
             assert jinan.node_at(*jinan.xy[node], mode) in main
+        with pytest.raises(OffMap):
+            jinan.node_at(116.80, 36.60, mode)
 
 
 @pytest.mark.shared

@@ -15,11 +15,10 @@ from linli.base import read_json, write_json
 from linli.base.errors import BadNetwork, InvalidRequest
 
 from ._profiles import MODES
-from ._roads import Graph, Roads
+from ._roads import GRAPH_ARRAYS, Graph, Roads
 
 FORMAT = 1
 META_BYTES_MAX = 1 << 20
-_GRAPH = ("indptr", "indices", "seconds", "edges", "t_indptr", "t_indices", "t_seconds", "main")
 _EDGES = ("edge_ends", "edge_way", "edge_kind", "edge_length_m", "edge_seconds", "edge_geom_ptr", "edge_geom_e7")
 
 
@@ -27,7 +26,7 @@ def write_roads(path: Path, roads: Roads, meta: dict[str, Any]) -> None:
     """Write the network file; it appears whole or not at all."""
     arrays: dict[str, Any] = {"format": np.int64(FORMAT), "xy": roads.xy}
     for mode, graph in roads.graphs.items():
-        arrays.update({f"{mode}_{name}": getattr(graph, name) for name in _GRAPH})
+        arrays.update({f"{mode}_{name}": getattr(graph, name) for name in GRAPH_ARRAYS})
     arrays.update({name: getattr(roads, name) for name in _EDGES})
     arrays["meta"] = np.frombuffer(write_json({**meta, "kinds": roads.kinds}), np.uint8)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -68,7 +67,7 @@ def _roads(path: Path, arrays: Any) -> tuple[Roads, dict[str, Any]]:
             f"{path}: is written in format {found}, this program reads {FORMAT}; build it again from the map."
         )
     meta: dict[str, Any] = read_json(arrays["meta"].tobytes(), bytes_max=META_BYTES_MAX)
-    graphs = {mode: Graph(**{name: arrays[f"{mode}_{name}"] for name in _GRAPH}) for mode in MODES}
+    graphs = {mode: Graph(**{name: arrays[f"{mode}_{name}"] for name in GRAPH_ARRAYS}) for mode in MODES}
     roads = Roads(
         xy=arrays["xy"],
         graphs=graphs,

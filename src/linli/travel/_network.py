@@ -31,7 +31,7 @@ SNAP_M_MAX = setting(
     "travel.snap_m_max", 300.0, "How far from a street a place may lie, in metres, and still be joined to it."
 )
 OSM_LICENCE = "© OpenStreetMap contributors, ODbL 1.0"
-INLINE_MAX = 3
+INLINE_MAX = 3  # searches that together hold the interpreter for less than 5 ms
 
 Direction = Literal["to", "from"]
 Junctions = Sequence[int] | NDArray[np.integer[Any]]

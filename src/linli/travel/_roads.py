@@ -17,6 +17,7 @@ from ._profiles import MODES, Mode, Profile
 from ._ways import E7, Ways
 
 SECONDS_MIN = 0.1
+GRAPH_ARRAYS = ("indptr", "indices", "seconds", "edges", "t_indptr", "t_indices", "t_seconds", "main")
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int32]
 

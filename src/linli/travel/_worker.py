@@ -23,13 +23,12 @@ from linli.base.errors import Busy
 
 from ._matrix import matrix_minutes
 from ._profiles import MODES, Mode
-from ._roads import Graph
+from ._roads import GRAPH_ARRAYS, Graph
 
 WAITING_MAX = 8
 ANSWER_S_MAX = 60.0
 _LENGTH = struct.Struct("<Q")
 _START = "from linli.travel._worker import serve; serve()"
-_ARRAYS = ("indptr", "indices", "seconds", "edges", "t_indptr", "t_indices", "t_seconds", "main")
 
 
 class MatrixWorker:
@@ -137,9 +136,11 @@ def _packed(**arrays: Any) -> bytes:
 
 
 def _packed_graphs(graphs: Mapping[Mode, Graph]) -> bytes:
-    return _packed(**{f"{mode}_{name}": getattr(graph, name) for mode, graph in graphs.items() for name in _ARRAYS})
+    return _packed(
+        **{f"{mode}_{name}": getattr(graph, name) for mode, graph in graphs.items() for name in GRAPH_ARRAYS}
+    )
 
 
 def _graphs_of(frame: bytes) -> dict[Mode, Graph]:
     with np.load(io.BytesIO(frame), allow_pickle=False) as arrays:
-        return {mode: Graph(**{name: arrays[f"{mode}_{name}"] for name in _ARRAYS}) for mode in MODES}
+        return {mode: Graph(**{name: arrays[f"{mode}_{name}"] for name in GRAPH_ARRAYS}) for mode in MODES}
