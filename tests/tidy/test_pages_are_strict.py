@@ -3,7 +3,7 @@
 import re
 
 FORBIDDEN = {
-    "a script in the page": re.compile(r"<script(?![^>]*(?:\bsrc=|type="application/json"))[^>]*>", re.IGNORECASE),
+    "a script in the page": re.compile(r"<script(?![^>]*\b(?:src=|type=.application/json))[^>]*>", re.IGNORECASE),
     "a style in the page": re.compile(r"<style[\s>]|\sstyle\s*=", re.IGNORECASE),
     "a handler in an attribute": re.compile(r"\shx-on|\son[a-z]+\s*=", re.IGNORECASE),
     "a javascript: address": re.compile(r"javascript:", re.IGNORECASE),
