@@ -5,12 +5,13 @@ callable; the answer comes back as plain JSON values, or as `ClientProblem` with
 requests by route. It never decides anything, keeps no state of the node, and repeats only what is safe to repeat.
 """
 
-from ._client import Client, Placed
+from ._client import BATCH_MAX, Client, Placed
 from ._live import LiveEvent
 from ._transport import Answer, DirectTransport, HttpTransport, Transport
 from ._trouble import ClientProblem, NodeUnreachable
 
 __all__ = [
+    "BATCH_MAX",
     "Answer",
     "Client",
     "ClientProblem",

@@ -103,15 +103,18 @@ class District:
                 yield from household.entities
         yield self._district_area(start_us)
 
-    def shifts(self, start_us: int) -> Iterator[Entity]:
-        """Yield the shifts that begin shortly before `start_us` and last for the whole run."""
+    def shifts(self, start_us: int, number: int = 0) -> Iterator[Entity]:
+        """Yield the shifts that begin shortly before `start_us` and last for the whole run.
+
+        `number`: each helper has two shifts that take turns, so that the next one can begin before this one ends.
+        """
         hours = max(SHIFT_HOURS_MIN, self.scenario.calls.hours + SHIFT_HOURS_OVER)
         begins = to_wire_time(start_us - SHIFT_BEFORE_MIN * MINUTE_US)
         ends = to_wire_time(start_us + round(hours * 60 * MINUTE_US))
         for helper in self.helpers:
             yield entity(
                 "Shift",
-                self._id("Shift", helper.index, start_us),
+                self._id("Shift", helper.index, number % 2),
                 helper.community.scope,
                 helper=to(helper.id),
                 covers=to([helper.community.id]),

@@ -55,3 +55,16 @@ def rectangle(box: tuple[float, float, float, float]) -> Entity:
 
 def _geo(geometry: Entity) -> Entity:
     return {"type": "GeoProperty", "value": geometry}
+
+
+def read_back(simplified: Entity) -> Entity:
+    """Return an entity that came simplified as plain values: codes, texts and JSON without their wrapping."""
+    return {name: _unwrapped(value) for name, value in simplified.items()}
+
+
+def _unwrapped(value: Any) -> Any:
+    if isinstance(value, dict) and len(value) == 1:
+        ((key, inner),) = value.items()
+        if key in ("vocab", "json", "languageMap"):
+            return inner
+    return value
