@@ -7,8 +7,31 @@ Engines of this process read and write the same entities as `Plain` and `Draft`,
 broker knows nothing of calls, cases or packs, delivers nothing inside a request and never fetches a @context.
 """
 
-from ._broker import TENANT, Broker
+from ._broker import Broker
+from ._ground import TENANT
 from ._log import Log
 from ._plain import Draft, Plain
+from ._query import Node, Query, read_near, read_q, read_scope_q, read_types
+from ._render import Projection
+from ._terms import Contexts, Terms
+from ._wire import BATCH_MAX, Batch, Page
 
-__all__ = ["TENANT", "Broker", "Draft", "Log", "Plain"]
+__all__ = [
+    "BATCH_MAX",
+    "TENANT",
+    "Batch",
+    "Broker",
+    "Contexts",
+    "Draft",
+    "Log",
+    "Node",
+    "Page",
+    "Plain",
+    "Projection",
+    "Query",
+    "Terms",
+    "read_near",
+    "read_q",
+    "read_scope_q",
+    "read_types",
+]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from linli.store import Box
-from linli.vocab import EntityType, Vocab
+from linli.vocab import Vocab
 
 from ._names import Names
 from ._plain import VALUE_MEMBER, Doc
@@ -39,7 +39,7 @@ class Keys:
 
     def __init__(self, vocab: Vocab, names: Names) -> None:
         """Read the indexed attributes out of the vocabulary."""
-        self.by_type = {
+        self._by_type = {
             entity.name: tuple(
                 (names.inner(one.name), one.name)
                 for one in entity.attributes.values()
@@ -47,20 +47,21 @@ class Keys:
             )
             for entity in vocab.types.values()
         }
+        self._names = names
         self._boxed = tuple(names.inner(short) for short in BOXED if vocab.iri_of(short))
 
-    def keys(self, doc: Doc, entity_type: EntityType | None) -> tuple[tuple[str, str], ...]:
+    def of_type(self, short_type: str) -> tuple[tuple[str, str], ...]:
+        """Return the (name in documents, short name) of the attributes that have keys."""
+        return self._by_type.get(short_type, ())
+
+    def keys(self, doc: Doc) -> tuple[tuple[str, str], ...]:
         """Return the (short name, text) pairs of an entity."""
-        if entity_type is None:
-            return ()
         attrs = doc["attrs"]
         pairs: dict[tuple[str, str], None] = {}
-        for inner, short in self.by_type[entity_type.name]:
-            for instance in attrs.get(inner, ()):
-                value = instance.get(VALUE_MEMBER[instance["type"]])
-                for one in value if isinstance(value, list) else (value,):
-                    text = key_text(one)
-                    if text is not None:
+        for inner_type in doc["type"]:
+            for inner, short in self.of_type(self._names.short(inner_type)):
+                for instance in attrs.get(inner, ()):
+                    for text in _texts(instance[VALUE_MEMBER[instance["type"]]]):
                         pairs[short, text] = None
         return tuple(pairs)
 
@@ -79,6 +80,15 @@ class Keys:
         for lon, lat in _positions(places):
             west, south, east, north = min(west, lon), min(south, lat), max(east, lon), max(north, lat)
         return west, south, east, north
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        value = value.get("@value")
+    for one in value if isinstance(value, list) else (value,):
+        text = key_text(one)
+        if text is not None:
+            yield text
 
 
 def _positions(coordinates: list[Any]) -> Iterator[tuple[float, float]]:

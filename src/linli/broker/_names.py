@@ -33,6 +33,7 @@ class Names:
     def __init__(self, vocab: Vocab) -> None:
         """Take all names of the vocabulary."""
         self._types = {inner_name(one.iri): one for one in vocab.types.values()}
+        self.own_types = tuple(vocab.types.values())
         self._short: dict[str, str] = {}
         for entity in vocab.types.values():
             self._short[inner_name(entity.iri)] = entity.name

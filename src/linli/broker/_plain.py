@@ -21,6 +21,7 @@ from ._names import DEFAULT, Names
 
 Doc = dict[str, Any]
 Instance = dict[str, Any]
+Attrs = dict[str, list[Instance]]
 
 #: where each attribute type keeps its value; ListRelationship is not in our vocabulary, but others may send it
 VALUE_MEMBER: Mapping[str, str] = {**MEMBER, "ListRelationship": "objectList"}
@@ -66,9 +67,10 @@ def decoded(stored: Stored) -> Doc:
 
 def plain_of(doc: Doc, stored: Stored, names: Names) -> Plain:
     """Return a document as engines read it; of several instances the default one counts, else the first."""
+    entity_type = names.type_of(doc["type"])
     return Plain(
         id=stored.entity_id,
-        type=names.short(doc["type"][0]),
+        type=entity_type.name if entity_type else names.short(doc["type"][0]),
         scopes=stored.scopes,
         version=stored.version,
         created_us=stored.created_us,
@@ -109,18 +111,11 @@ def drafted(
         instance: Instance = {"type": kind, MEMBER[kind]: value}
         written[short] = instance
         if not new:
-            instance = {**instance, **stamps(attrs.get(name), at_us)}
+            before = attrs.get(name)
+            instance = {**instance, **stamps(before[0] if before else None, at_us)}
         attrs[name] = [instance]
         changed.append(name)
     return changed, written
-
-
-def stamps(before: list[Instance] | None, at_us: int) -> dict[str, int]:
-    """Return createdAt and modifiedAt of an instance written over `before` in an entity that already stood there."""
-    if not before:
-        return {"createdAt": at_us}
-    created = before[0].get("createdAt")
-    return {"modifiedAt": at_us} if created is None else {"createdAt": created, "modifiedAt": at_us}
 
 
 def extra_name(short: str, entity_type: EntityType) -> str:
@@ -131,3 +126,11 @@ def extra_name(short: str, entity_type: EntityType) -> str:
     if short.startswith("x_"):
         return DEFAULT + short
     raise BadRequestData(f"{short[:100]}: {entity_type.name} has no such attribute; own additions are named x_….")
+
+
+def stamps(before: Instance | None, at_us: int) -> dict[str, int]:
+    """Return createdAt and modifiedAt of an instance written over `before` in an entity that already stood there."""
+    if before is None:
+        return {"createdAt": at_us}
+    created_us = before.get("createdAt")
+    return {"modifiedAt": at_us} if created_us is None else {"createdAt": created_us, "modifiedAt": at_us}

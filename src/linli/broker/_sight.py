@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from linli.base.errors import NotAllowed, PurposeMissing
-from linli.trust import Act, Decision, Thing
+from linli.trust import Act, Decision, Shown, Thing
 from linli.vocab import Attribute, EntityType, Vocab
 
 from ._names import Names
@@ -24,19 +24,19 @@ OWNER_ATTRS = ("caller", "forWhom", "assigned", "helper", "subject", "offeredTo"
 GRID_DEG = 0.005
 
 
-#: what the purpose of a request does to personal attributes on reading: "refuse" = none given is an error, "hide" =
-#: what it does not open is left out, "ignore" = the asker is an engine of this process, which answers for itself
-PurposeRule = Literal["refuse", "hide", "ignore"]
+#: on reading, an asker's purpose opens personal attributes ("apply"); an engine of this process answers for itself
+PurposeRule = Literal["apply", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
     """A document as one asker sees it. `shown` is what he may read; `judged` is what his filters may touch: the same
-    without the values that are only shown masked. `whole`: nothing was hidden or masked."""
+    without the values that are only shown masked. `withheld`: personal attributes that his role may see, but that
+    his purpose (or having none) does not open."""
 
     shown: Doc
     judged: Doc
-    whole: bool
+    withheld: frozenset[str] = frozenset()
 
 
 class Sight:
@@ -50,7 +50,9 @@ class Sight:
 
     def thing(self, doc: Doc, attrs: tuple[str, ...] = ()) -> Thing:
         """Return what trust needs to know of an entity."""
-        return Thing(self.names.short(doc["type"][0]), tuple(doc["scope"]), self.owners(doc), attrs)
+        entity_type = self.names.type_of(doc["type"])
+        name = entity_type.name if entity_type else self.names.short(doc["type"][0])
+        return Thing(name, tuple(doc["scope"]), self.owners(doc), attrs)
 
     def owners(self, doc: Doc) -> tuple[str, ...]:
         """Return the ids of those whose own it is: the entity itself and the persons it names."""
@@ -71,27 +73,59 @@ class Sight:
         """Return the document as `act` may see it: a purpose opens those personal attributes that may be used for it.
 
         Of types that are not ours, and of own additions x_…, only those see attributes who see everything.
-
-        Raises: PurposeMissing: under the rule "refuse", personal attributes would be shown and no purpose was given.
         """
         entity_type = self.names.type_of(doc["type"])
-        if decision.shown == "full" and entity_type is None:
-            return Seen(doc, doc, whole=True)
+        if decision.shown == "full" and (entity_type is None or rule == "ignore"):
+            return Seen(doc, doc)
         shown: dict[str, list[Instance]] = {}
         judged: dict[str, list[Instance]] = {}
+        withheld: set[str] = set()
         for name, instances in doc["attrs"].items():
             attribute = self.names.attribute(entity_type, name)
-            if (decision.shown == "full" and (attribute is None or self._opens(act, attribute, rule))) or (
-                attribute is not None and attribute.pii == "none" and attribute.mask == "none"
-            ):
+            share = _share(attribute, decision.shown, act.purpose, rule)
+            if share == "open":
                 shown[name] = judged[name] = instances
-            elif decision.shown == "masked" and attribute and self._opens(act, attribute, rule):
+            elif share == "withheld":
+                withheld.add(name)
+            elif share == "masked" and attribute is not None:
                 masked = [one for one in (_masked(instance, attribute.mask) for instance in instances) if one]
                 if masked:
                     shown[name] = masked
         if len(judged) == len(doc["attrs"]):
-            return Seen(doc, doc, whole=True)
-        return Seen({**doc, "attrs": shown}, {**doc, "attrs": judged}, whole=False)
+            return Seen(doc, doc)
+        return Seen({**doc, "attrs": shown}, {**doc, "attrs": judged}, frozenset(withheld))
+
+    def check_asked(self, act: Act, seen: Seen, asked: frozenset[str] | None, omitted: frozenset[str]) -> None:
+        """Refuse what was asked for and is withheld only because of the purpose; `asked` None = all attributes.
+
+        Raises: PurposeMissing: no purpose was given. NotAllowed: it was asked for by name, and the purpose is another.
+        """
+        refused = sorted((seen.withheld if asked is None else seen.withheld & asked) - omitted)
+        if not refused:
+            return
+        name = self.names.short(refused[0])
+        if act.purpose is None:
+            raise PurposeMissing(f"{name} is personal: send the header Linli-Purpose.")
+        if asked is not None:
+            raise NotAllowed(f"{name} is not open for this purpose.")
+
+    def check_filter(self, act: Act, filtered: frozenset[str], inner_types: frozenset[str] | None) -> None:
+        """Refuse a filter on personal attributes that the purpose does not open, whatever entities there are.
+
+        `inner_types`: the types that are searched; None = any. Were the answer to depend on the entities, an error
+        would tell that there is one.
+
+        Raises: PurposeMissing, NotAllowed.
+        """
+        types = self.names.own_types if inner_types is None else [self.names.type_of([name]) for name in inner_types]
+        for name in sorted(filtered):
+            for entity_type in types:
+                attribute = self.names.attribute(entity_type, name)
+                if attribute is None or attribute.pii == "none" or act.purpose in attribute.purpose:
+                    continue
+                if act.purpose is None:
+                    raise PurposeMissing(f"{attribute.name} is personal: send the header Linli-Purpose.")
+                raise NotAllowed(f"{attribute.name} is not open for this purpose.")
 
     def check_write_purpose(self, act: Act, entity_type: EntityType, inner_names: list[str]) -> None:
         """Refuse to write personal attributes without a purpose, or for one that they do not serve.
@@ -107,13 +141,19 @@ class Sight:
             if act.purpose not in attribute.purpose:
                 raise NotAllowed(f"{attribute.name} may be written for {', '.join(attribute.purpose)} only.")
 
-    @staticmethod
-    def _opens(act: Act, attribute: Attribute, rule: PurposeRule) -> bool:
-        if attribute.pii == "none" or rule == "ignore":
-            return True
-        if act.purpose is None and rule == "refuse":
-            raise PurposeMissing(f"{attribute.name} is personal: send the header Linli-Purpose.")
-        return act.purpose in attribute.purpose
+
+def _share(attribute: Attribute | None, shown: Shown, purpose: str | None, rule: PurposeRule) -> str:
+    """Return what becomes of an attribute: open, masked, withheld (by the purpose) or hidden (by the role)."""
+    if attribute is None:
+        return "open" if shown == "full" else "hidden"
+    public = attribute.pii == "none"
+    if public and (shown == "full" or attribute.mask == "none"):
+        return "open"
+    if shown == "public":
+        return "hidden"
+    if not public and rule == "apply" and purpose not in attribute.purpose:
+        return "withheld"
+    return "open" if shown == "full" else "masked"
 
 
 def thing_of_plain(plain: Plain) -> Thing:

@@ -1,0 +1,111 @@
+"""What both doors of the broker stand on: candidates from the store, trust's answer, and the form that is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from linli.base import Clock, Ids
+from linli.base.errors import NotAllowed
+from linli.store import Fact, Find, Put, Store, Stored
+from linli.trust import Act, AllowTable, Decision, Thing, Verb
+from linli.vocab import Vocab
+
+from ._answers import Answers
+from ._keys import Keys
+from ._log import Log
+from ._plain import Attrs, Doc
+from ._sight import Sight
+from ._terms import Contexts
+
+TENANT = "default"
+
+#: entities judged before others get their turn on the loop
+PAGE = 250
+
+#: how often a write that nobody pinned to a version is tried again when others were faster
+RETRIES = 8
+
+DEFAULT_ANSWERS_BYTES = 16 << 20
+
+
+class Ground:
+    """The store, the vocabulary and trust, joined."""
+
+    def __init__(
+        self,
+        store: Store,
+        vocab: Vocab,
+        allow: AllowTable,
+        clock: Clock,
+        *,
+        ids: Ids,
+        home_scope: str,
+        contexts: Mapping[str, Path] | None = None,
+        default_context: str = "linli",
+    ) -> None:
+        """Stand on a store. `home_scope`: where entities of ours belong that come without a scope.
+
+        `contexts`: further @context documents by URL; nothing is ever fetched. `default_context`: which context holds
+        for requests that name none, "linli" (ours) or "core" (the bare standard).
+        """
+        self.ids = ids
+        self.contexts = Contexts(vocab, contexts or {}, default=default_context)
+        self.log = Log(store, TENANT)
+        self._store = store
+        self._vocab = vocab
+        self._allow = allow
+        self._clock = clock
+        self._home_scope = home_scope
+        self._sight = Sight(vocab)
+        self._names = self._sight.names
+        self._keys = Keys(vocab, self._names)
+        self._answers = Answers(DEFAULT_ANSWERS_BYTES)
+
+    async def _candidates(self, tenant: str, find: Find) -> AsyncIterator[Stored]:
+        """Yield what the store finds, letting others have the loop after each page."""
+        after = 0
+        while True:
+            page = await self._store.find(tenant, find, after=after, limit=PAGE)
+            for stored in page:
+                yield stored
+            if len(page) < PAGE:
+                return
+            after = page[-1].row
+            await asyncio.sleep(0)
+
+    def _allowed(self, act: Act, verb: Verb, thing: Thing) -> Decision:
+        decision = self._allow.allows(act, verb, thing)
+        if not decision.ok:
+            raise NotAllowed
+        return decision
+
+    def _put(self, doc: Doc, before: Attrs, changed: Sequence[str], version: int) -> Put:
+        """Return what the store takes. `before`: the attributes that stood there; `version` 0 = nothing stood there."""
+        short = self._names.short
+        return Put(
+            entity_id=doc["id"],
+            types=tuple(short(name) for name in doc["type"]),
+            scopes=tuple(doc["scope"]),
+            doc=orjson.dumps(doc),
+            attrs=tuple(short(name) for name in changed),
+            keys=self._keys.keys(doc),
+            box=self._keys.box(doc),
+            facts=tuple(_facts(before, doc["attrs"], changed)),
+            expect_version=version,
+        )
+
+
+def _facts(before: Attrs, after: Attrs, changed: Sequence[str]) -> Iterator[Fact]:
+    """Yield what history keeps: each instance that was written, and None for each that went."""
+    for name in changed:
+        there = {one.get("datasetId", ""): one for one in before.get(name, ())}
+        for instance in after.get(name, ()):
+            dataset_id = instance.get("datasetId", "")
+            if there.pop(dataset_id, None) is not instance:
+                yield Fact(name, dataset_id, orjson.dumps(instance))
+        for dataset_id in there:
+            yield Fact(name, dataset_id, None)

@@ -1,0 +1,97 @@
+"""Turns a query into what the store can look up fast. It may let too much through, never too little.
+
+Whatever cannot be said to the store is left out; the evaluator judges every candidate again.
+"""
+
+from __future__ import annotations
+
+from linli.base import box_around
+from linli.store import Box, Find
+from linli.vocab import Vocab
+
+from ._keys import BOXED, Keys, key_text
+from ._names import DEFAULT, Names
+from ._query import And, Compare, Near, Node, Or, Query, ScopeIs, TypeIs
+
+
+class Narrowing:
+    """Knows which names have keys and which places stand in boxes."""
+
+    def __init__(self, vocab: Vocab, names: Names, keys: Keys) -> None:
+        """Narrow by these keys."""
+        self._names = names
+        self._keys = keys
+        self._boxed = frozenset(names.inner(short) for short in BOXED if vocab.iri_of(short))
+
+    def find(self, query: Query) -> Find:
+        """Return what to ask the store."""
+        types = type_names(query.types)
+        short = frozenset(self._names.short(name) for name in types or ())
+        return Find(
+            types=tuple(sorted(short)),
+            ids=query.ids,
+            keys=self._found_keys(query.q, short) if query.q and short else (),
+            scopes=_scopes(query.scopes) or (),
+            box=self._box(query.near),
+        )
+
+    def _found_keys(self, node: Node, short_types: frozenset[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        if isinstance(node, And):
+            return tuple(pair for part in node.parts for pair in self._found_keys(part, short_types))
+        if isinstance(node, Or):
+            return self._either(node, short_types)
+        if not isinstance(node, Compare) or node.op != "==" or node.path.subs or node.path.keys:
+            return ()
+        key = self._key(node.path.name, short_types)
+        texts: set[str] = set()
+        for value in node.values:
+            text = key_text(value.plain)
+            if key is None or text is None or value.to is not None or value.shape == "time":
+                return ()
+            texts |= {text, text.removeprefix(DEFAULT)}
+        return ((key, tuple(sorted(texts))),) if key else ()
+
+    def _either(self, node: Or, short_types: frozenset[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the keys of an or whose parts all ask for the same attribute; nothing otherwise."""
+        parts = [self._found_keys(part, short_types) for part in node.parts]
+        if any(len(part) != 1 for part in parts) or len({part[0][0] for part in parts}) > 1:
+            return ()
+        return ((parts[0][0][0], tuple(sorted({text for part in parts for text in part[0][1]}))),)
+
+    def _key(self, name: str, short_types: frozenset[str]) -> str | None:
+        """Return the key under which an attribute stands, if every one of the types has it."""
+        pair = (name, self._names.short(name))
+        return pair[1] if all(pair in self._keys.of_type(one) for one in short_types) else None
+
+    def _box(self, near: Near | None) -> Box | None:
+        if near is None or near.max_m is None or near.name not in self._boxed:
+            return None
+        west, south, east, north = box_around(near.center, near.max_m)
+        inside = west >= -180.0 and east <= 180.0 and south > -89.0 and north < 89.0
+        return (west, south, east, north) if inside else None
+
+
+def type_names(node: Node | None) -> frozenset[str] | None:
+    """Return types of which every wanted entity has at least one; None when there is no such list."""
+    if isinstance(node, TypeIs):
+        return None if node.name == "*" else frozenset({node.name})
+    if isinstance(node, Or):
+        parts = [type_names(part) for part in node.parts]
+        return None if None in parts else frozenset().union(*(part for part in parts if part))
+    if isinstance(node, And):
+        known = [names for part in node.parts if (names := type_names(part)) is not None]
+        return min(known, key=len, default=None)
+    return None
+
+
+def _scopes(node: Node | None) -> tuple[tuple[str, bool], ...] | None:
+    """Return (scope, below) pairs of which every wanted entity meets at least one; None when there is no such list."""
+    if isinstance(node, ScopeIs):
+        fixed = node.levels[: next((at for at, level in enumerate(node.levels) if level in "+#"), len(node.levels))]
+        return (("/" + "/".join(fixed), len(fixed) < len(node.levels)),) if fixed else None
+    if isinstance(node, Or):
+        parts = [_scopes(part) for part in node.parts]
+        return None if None in parts else tuple(pair for part in parts if part for pair in part)
+    if isinstance(node, And):
+        return next((pairs for part in node.parts if (pairs := _scopes(part)) is not None), None)
+    return None
