@@ -68,29 +68,32 @@ function drawTop() {
 
 async function beginMap() {
   const keep = new URLSearchParams(location.search).has('keep');
-  page.map = await makeMap(parts.canvas, { box: page.node.box, keep, label: t('city.map') });
+  // The legend stands on the left: on a wide screen the district is drawn beside it, not under it.
+  const padding = { top: 24, bottom: 24, right: 24, left: innerWidth > 1100 ? 300 : 24 };
+  page.map = await makeMap(parts.canvas, { box: page.node.box, padding, keep, label: t('city.map') });
   const { map } = page;
   addCallMarks(map, STATES);
   addArrow(map, 'arrow', COLOURS.violet);
-  for (const name of ['communities', 'labels', 'helpers', 'calls', 'lines', 'heads', 'circle', 'centre', 'chosen']) draw(map, name, NOTHING);
+  for (const name of ['communities', 'labels', 'helpers', 'calls', 'lines', 'origins', 'heads', 'circle', 'centre', 'chosen']) draw(map, name, NOTHING);
   const beforeStreets = 'streets-edge';
   map.addLayer({ id: 'communities', type: 'fill', source: 'communities', paint: { 'fill-color': ['case', ['==', ['get', 'helpersReady'], 0], '#F3E3CB', '#E9EFE3'], 'fill-opacity': 0.55 } }, beforeStreets);
   map.addLayer({ id: 'circle', type: 'fill', source: 'circle', paint: { 'fill-color': COLOURS.teal, 'fill-opacity': 0.12 } });
   map.addLayer({ id: 'circle-line', type: 'line', source: 'circle', paint: { 'line-color': COLOURS.teal, 'line-width': 2 } });
-  map.addLayer({ id: 'borders', type: 'line', source: 'communities', paint: { 'line-color': '#565D64', 'line-width': 1.4, 'line-dasharray': [4, 3], 'line-opacity': 0.75 } });
+  map.addLayer({ id: 'borders', type: 'line', source: 'communities', paint: { 'line-color': '#565D64', 'line-width': 1.2, 'line-opacity': 0.6 } });
   map.addLayer({ id: 'helpers', type: 'circle', source: 'helpers', paint: {
     'circle-radius': ['interpolate', ['linear'], ['zoom'], 11, 2.6, 15, 6],
     'circle-color': ['match', ['get', 'duty'], 'ready', DUTY_COLOURS.ready, 'busy', DUTY_COLOURS.busy, '#FFFFFF'],
     'circle-stroke-color': ['match', ['get', 'duty'], 'ready', '#FFFFFF', 'busy', '#FFFFFF', DUTY_COLOURS.off], 'circle-stroke-width': 1.2 } });
   map.addLayer({ id: 'lines-halo', type: 'line', source: 'lines', layout: { 'line-cap': 'round' }, paint: { 'line-color': '#FFFFFF', 'line-width': 5, 'line-opacity': 0.8 } });
   map.addLayer({ id: 'lines', type: 'line', source: 'lines', layout: { 'line-cap': 'round' }, paint: { 'line-color': COLOURS.violet, 'line-width': 2.4 } });
+  map.addLayer({ id: 'origins', type: 'circle', source: 'origins', paint: { 'circle-radius': 4, 'circle-color': '#FFFFFF', 'circle-stroke-color': COLOURS.violet, 'circle-stroke-width': 2.4 } });
   map.addLayer({ id: 'heads', type: 'symbol', source: 'heads', layout: { 'icon-image': 'arrow', 'icon-rotate': ['get', 'turn'], 'icon-rotation-alignment': 'map', 'icon-allow-overlap': true, 'icon-ignore-placement': true } });
   map.addLayer({ id: 'chosen', type: 'circle', source: 'chosen', paint: { 'circle-radius': 24, 'circle-color': 'rgba(18,74,138,0.10)', 'circle-stroke-color': '#124A8A', 'circle-stroke-width': 3 } });
   map.addLayer({ id: 'centre', type: 'circle', source: 'centre', paint: { 'circle-radius': 5, 'circle-color': COLOURS.teal, 'circle-stroke-color': '#FFFFFF', 'circle-stroke-width': 2 } });
   map.addLayer({ id: 'calls', type: 'symbol', source: 'calls', layout: {
     'icon-image': ['concat', 'call-', ['get', 'state']], 'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.62, 15, 1],
     'icon-allow-overlap': true, 'icon-ignore-placement': true, 'symbol-sort-key': ['get', 'urgency'] } });
-  map.addLayer({ id: 'names', type: 'symbol', source: 'labels', layout: { 'text-field': ['get', 'name'], 'text-size': ['interpolate', ['linear'], ['zoom'], 11, 12, 15, 17], 'text-padding': 6 },
+  map.addLayer({ id: 'names', type: 'symbol', source: 'labels', layout: { 'text-field': ['get', 'name'], 'text-size': ['interpolate', ['linear'], ['zoom'], 11, 12, 15, 17], 'text-padding': 6, 'text-offset': [0, -1.1] },
     paint: { 'text-color': COLOURS.ink, 'text-halo-color': '#FFFFFF', 'text-halo-width': 1.5 } });
   map.on('click', (event) => {
     const [hit] = map.queryRenderedFeatures([[event.point.x - 6, event.point.y - 6], [event.point.x + 6, event.point.y + 6]], { layers: ['calls'] });
@@ -129,6 +132,7 @@ function drawCity() {
   draw(map, 'calls', points(spread.map(({ call, at }) => pointAt(at[0], at[1], { id: call.id, state: call.state, urgency: call.urgency }))));
   const crossing = spread.filter(({ call }) => call.crossing && call.from).map(({ call, at }) => ({ call, line: bow(call.from, at) }));
   draw(map, 'lines', points(crossing.map(({ call, line }) => feature(line, { id: call.id }))));
+  draw(map, 'origins', points(crossing.map(({ call }) => pointAt(...call.from))));
   draw(map, 'heads', points(crossing.map(({ line }) => headOf(line.coordinates))));
   const chosen = spread.find(({ call }) => call.id === page.chosen);
   draw(map, 'chosen', chosen ? pointAt(chosen.at[0], chosen.at[1]) : NOTHING);
@@ -249,7 +253,7 @@ function legend() {
   const rows = [
     [mark('blue'), 'new'], [mark('amber'), 'finding'], [mark('teal'), 'coming'], [mark('red'), 'nobody'],
     [dot(DUTY_COLOURS.ready, '#FFFFFF'), 'ready'], [dot(DUTY_COLOURS.busy, '#FFFFFF'), 'busy'], [dot('#FFFFFF', DUTY_COLOURS.off), 'off'],
-    [line(COLOURS.violet, ''), 'crossing'], [line('#565D64', '5 4'), 'border'],
+    [line(COLOURS.violet, ''), 'crossing'], [line('#8E9399', ''), 'border'],
     [s('svg.swatch', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, s('circle', { cx: 12, cy: 12, r: 9, fill: COLOURS.teal, 'fill-opacity': 0.15, stroke: COLOURS.teal, 'stroke-width': 2 })), 'circle'],
   ];
   return h('details.legend', { open: innerWidth > 700 }, h('summary', null, t('city.legend')), h('ul', null, rows.map(([drawing, name]) => h('li', null, drawing, h('span', null, t(`city.legend_${name}`))))));

@@ -104,7 +104,7 @@ function dutyPart(helper) {
   return h('div.duty', null,
     h('p', null, helper.area && own(helper.area.name), ' · ', helper.shift ? t('helper.shift', { from: atTime(helper.shift.from), to: atTime(helper.shift.to) }) : t('helper.no_shift')),
     h('div.segments', { role: 'group', 'aria-label': t('helper.duty') }, DUTIES.map((state) => h('button', {
-      type: 'button', 'aria-pressed': helper.dutyState === state, onclick: () => duty(state),
+      type: 'button', 'aria-pressed': String(helper.dutyState === state), onclick: () => duty(state),
     }, t(`helper.duty_${state}`)))),
     busy && h('p.muted', null, t('helper.duty_busy')));
 }

@@ -1,7 +1,7 @@
 // The life of one call, as the person sees it who waits: who comes, from where, when, why, and what happens next.
 
 import { ask, callPath, post } from '../shared/api.js';
-import { OVER, crossingChip, stateChip } from '../shared/chips.js';
+import { OVER, STATES, crossingChip } from '../shared/chips.js';
 import { h, put, say } from '../shared/dom.js';
 import { icon, kindIcon } from '../shared/icons.js';
 import { gently, live } from '../shared/live.js';
@@ -23,10 +23,10 @@ const REFETCH_MS = 600;
 export function callView(id) {
   const watch = mine.watch(id);
   const parts = {
-    head: h('div.head', { role: 'status', 'aria-live': 'polite' }), who: h('div'), next: h('div'), acts: h('div.acts'),
+    head: h('div.head', { role: 'status', 'aria-live': 'polite' }), who: h('div'), next: h('div'), acts: h('div.acts'), low: h('div.acts'),
     track: h('ol.track'), fault: h('div', { role: 'alert' }), map: h('div'), story: h('ol.story'), link: h('p.muted.linkline'),
   };
-  const view = h('section.life', null, parts.head, parts.fault, parts.acts, parts.who, parts.next, parts.track, parts.map,
+  const view = h('section.life', null, parts.head, parts.fault, parts.acts, parts.who, parts.next, parts.track, parts.low, parts.map,
     h('details', null, h('summary', null, t('resident.story')), parts.story), parts.link,
     h('p', null, h('a.way', { href: '#' }, t('resident.home'))));
   const page = { id, watch, parts, call: null, mode: '', shown: '', showMap: null };
@@ -56,8 +56,8 @@ function concerns(change, page) {
 function render(page) {
   const { call, parts } = page;
   page.eta = h('span.eta');
-  put(parts.head, h('p.what', null, kindIcon(call.icon), own(call.title), ' · ', t('resident.number', { number: call.number })),
-    h('h1', { tabindex: '-1' }, headline(call)), page.eta, stateChip(call.state));
+  put(parts.head, h('p.what', null, kindIcon(call.icon), own(call.title), h('span', null, '·'), t('resident.number', { number: call.number })),
+    h(`h1.state.${STATES[call.state]?.split(' ')[0] ?? 'grey'}`, { tabindex: '-1' }, icon(call.state), h('span', null, headline(call))), page.eta);
   put(parts.who, whoCard(call));
   page.left = h('span.left');
   put(parts.next, call.next && !OVER.has(call.state) && h('p.next', null, h('b', null, t('resident.next')), ' ', own(call.next.text), ' ', page.left));
@@ -66,7 +66,9 @@ function render(page) {
   const signature = JSON.stringify([call.state, call.can, page.mode, call.rating]);
   if (signature !== page.shown) {
     page.shown = signature;
-    put(parts.acts, acts(page));
+    const [first, last] = acts(page);
+    put(parts.acts, first);
+    put(parts.low, last);
     put(parts.map, mapPart(page));
   }
   page.showMap?.(call);
@@ -110,6 +112,7 @@ function trackStep(call, step, at) {
   return h(`li.${where}`, { 'aria-current': where === 'now' ? 'step' : null }, icon(step), h('span', null, t(`resident.step.${step}`)));
 }
 
+/** What the person may do now: [what matters, what stands further down]. */
 function acts(page) {
   const { call, mode } = page;
   const can = new Set(call.can ?? []);
@@ -126,19 +129,21 @@ function acts(page) {
     }
   };
   const turn = (to) => () => { page.mode = to; render(page); };
-  if (mode === 'sure' && can.has('cancel')) {
-    return h('div.sure', null, h('p', null, t('resident.cancel_sure')),
+  const cancel = mode === 'sure'
+    ? h('div.sure', null, h('p', null, t('resident.cancel_sure')),
       h('button.danger', { type: 'button', onclick: step('cancel', {}) }, t('resident.cancel_yes')),
-      h('button', { type: 'button', onclick: turn('') }, t('resident.cancel_no')));
-  }
+      h('button', { type: 'button', onclick: turn('') }, t('resident.cancel_no')))
+    : h('button.quiet', { type: 'button', onclick: turn('sure') }, icon('cancelled'), t('resident.cancel'));
+  const again = h('button', { type: 'button', onclick: step('reopen', {}) }, icon('reopened'), t('resident.reopen'));
   return [
-    can.has('confirm') && h('div.sure', null, h('p', null, t('resident.solved')),
-      h('button.primary', { type: 'button', onclick: step('confirm', {}) }, icon('done'), t('resident.solved_yes')),
-      can.has('reopen') && h('button', { type: 'button', onclick: step('reopen', {}) }, icon('reopened'), t('resident.solved_no'))),
-    can.has('rate') && !call.rating && rating(step),
-    call.rating && h('p.rated', null, t('resident.rated', { stars: call.rating })),
-    can.has('reopen') && !can.has('confirm') && h('button', { type: 'button', onclick: step('reopen', {}) }, icon('reopened'), t('resident.reopen')),
-    can.has('cancel') && h('button.quiet', { type: 'button', onclick: turn('sure') }, icon('cancelled'), t('resident.cancel')),
+    [
+      can.has('confirm') && h('div.sure', null, h('p', null, t('resident.solved')),
+        h('button.primary', { type: 'button', onclick: step('confirm', {}) }, icon('done'), t('resident.solved_yes')),
+        can.has('reopen') && h('button', { type: 'button', onclick: step('reopen', {}) }, icon('reopened'), t('resident.solved_no'))),
+      can.has('rate') && !call.rating && rating(step),
+      call.rating && h('p.rated', null, t('resident.rated', { stars: call.rating })),
+    ],
+    [can.has('reopen') && !can.has('confirm') && again, can.has('cancel') && cancel],
   ];
 }
 

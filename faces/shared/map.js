@@ -6,11 +6,10 @@ import { ask } from './api.js';
 import { iconPath } from './icons.js';
 import { lang } from './words.js';
 
-const TALL = { land: '#F4F1EA', road: '#FFFFFF', edge: '#DDD8CC', main: '#F3C96B', ink: '#1B1F23', teal: '#0B5D4E', violet: '#5B2D82' };
+export const COLOURS = { land: '#F4F1EA', road: '#FFFFFF', edge: '#DDD8CC', main: '#F3C96B', ink: '#1B1F23', teal: '#0B5D4E', violet: '#5B2D82' };
 const MAIN = ['motorway', 'motorway_link', 'trunk', 'trunk_link', 'primary', 'primary_link'];
 const MIDDLE = ['secondary', 'secondary_link', 'tertiary', 'tertiary_link'];
 const FONTS = '"PingFang SC","HarmonyOS Sans SC","Noto Sans CJK SC","Microsoft YaHei",sans-serif';
-export const COLOURS = TALL;
 export const NOTHING = { type: 'FeatureCollection', features: [] };
 
 /** Shape and colour of a call on the map, by the family of its state. */
@@ -23,10 +22,10 @@ const MARKS = {
 /**
  * Makes a map with the streets of the node and waits until it can be drawn on.
  * @param {HTMLElement} place
- * @param {{box?: number[], streetsBox?: number[], quiet?: boolean, keep?: boolean, label: string}} how
+ * @param {{box?: number[], streetsBox?: number[], padding?: object, quiet?: boolean, keep?: boolean, label: string}} how
  *   `keep` keeps the drawing buffer, for tests that count colours
  */
-export async function makeMap(place, { box, streetsBox, quiet = false, keep = false, label }) {
+export async function makeMap(place, { box, streetsBox, padding = 16, quiet = false, keep = false, label }) {
   const { mapWorker, mapCss } = document.documentElement.dataset;
   maplibregl.setWorkerUrl(new URL(mapWorker, location.href).href);
   await sheet(mapCss);
@@ -34,7 +33,7 @@ export async function makeMap(place, { box, streetsBox, quiet = false, keep = fa
     container: place,
     style: baseStyle(streetsBox),
     bounds: box,
-    fitBoundsOptions: { padding: 16 },
+    fitBoundsOptions: { padding },
     attributionControl: false,
     localIdeographFontFamily: FONTS,
     dragRotate: false,
@@ -94,6 +93,22 @@ export function addCallMarks(map, states) {
   }
 }
 
+/** A pin whose tip is the place itself. */
+function addPin(map) {
+  const [canvas, pen] = paper(72);
+  const drop = new Path2D('M36 68C20 46 12 38 12 26a24 24 0 1 1 48 0c0 12-8 20-24 42z');
+  pen.lineWidth = 6;
+  pen.strokeStyle = '#FFFFFF';
+  pen.stroke(drop);
+  pen.fillStyle = '#9F1D17';
+  pen.fill(drop);
+  pen.fillStyle = '#FFFFFF';
+  pen.beginPath();
+  pen.arc(36, 26, 9, 0, 2 * Math.PI);
+  pen.fill();
+  map.addImage('pin', pen.getImageData(0, 0, canvas.width, canvas.height), { pixelRatio: 2 });
+}
+
 /** An arrow head for lines across a border. */
 export function addArrow(map, name, colour) {
   const [canvas, pen] = paper(32);
@@ -115,12 +130,18 @@ function markOf({ colour, shape }, state) {
   pen.stroke();
   pen.fillStyle = colour;
   pen.fill();
-  pen.translate(shape === 'triangle' ? 20 : 17, shape === 'triangle' ? 27 : 17);
-  pen.scale(shape === 'triangle' ? 1 : 1.25, shape === 'triangle' ? 1 : 1.25);
-  pen.lineWidth = 2.4;
   pen.lineCap = 'round';
   pen.lineJoin = 'round';
-  pen.stroke(new Path2D(iconPath(state)));
+  // A triangle has no room for a drawing: it carries the mark of exclamation.
+  if (shape === 'triangle') {
+    pen.lineWidth = 6;
+    pen.stroke(new Path2D('M32 24v14M32 48v.5'));
+  } else {
+    pen.translate(17, 17);
+    pen.scale(1.25, 1.25);
+    pen.lineWidth = 2.4;
+    pen.stroke(new Path2D(iconPath(state)));
+  }
   return pen.getImageData(0, 0, canvas.width, canvas.height);
 }
 
@@ -151,13 +172,13 @@ function baseStyle(streetsBox) {
     version: 8,
     sources: { streets: { type: 'geojson', data: streetsUrl(streetsBox), tolerance: 0.3 } },
     layers: [
-      { id: 'land', type: 'background', paint: { 'background-color': TALL.land } },
-      line('streets-edge', small, TALL.edge, width(0.8, 9), { 'line-opacity': ['interpolate', ['linear'], ['zoom'], 12, 0.55, 14, 1] }),
-      line('middle-edge', classIs(MIDDLE), TALL.edge, width(2.2, 14)),
-      line('main-edge', classIs(MAIN), '#D9AE4F', width(2.4, 15)),
-      { ...line('streets', small, TALL.road, width(0.4, 7)), minzoom: 12 },
-      line('middle', classIs(MIDDLE), TALL.road, width(1.4, 12)),
-      line('main', classIs(MAIN), TALL.main, width(1.4, 12)),
+      { id: 'land', type: 'background', paint: { 'background-color': COLOURS.land } },
+      line('streets-edge', small, COLOURS.edge, width(0.8, 9), { 'line-opacity': ['interpolate', ['linear'], ['zoom'], 12, 0.55, 14, 1] }),
+      line('middle-edge', classIs(MIDDLE), COLOURS.edge, width(2.2, 14)),
+      line('main-edge', classIs(MAIN), '#E3C88A', width(1.8, 13)),
+      { ...line('streets', small, COLOURS.road, width(0.4, 7)), minzoom: 12 },
+      line('middle', classIs(MIDDLE), COLOURS.road, width(1.4, 12)),
+      line('main', classIs(MAIN), COLOURS.main, width(0.9, 10)),
     ],
   };
 }
@@ -203,15 +224,15 @@ export async function callMap(place, { label, watch }) {
     if (!map) {
       const around = boxOf(coordinates, 0.03);
       map = await makeMap(place, { box: boxOf(coordinates), streetsBox: around, quiet: true, label });
-      addCallMarks(map, { received: 'red' });
+      addPin(map);
       draw(map, 'way', NOTHING);
       draw(map, 'ends', NOTHING);
       map.addLayer({ id: 'way', type: 'line', source: 'way', layout: { 'line-cap': 'round', 'line-join': 'round' },
-        paint: { 'line-color': TALL.teal, 'line-width': 4, 'line-opacity': 0.8 } });
+        paint: { 'line-color': COLOURS.teal, 'line-width': 4, 'line-opacity': 0.8 } });
       map.addLayer({ id: 'helper', type: 'circle', source: 'ends', filter: ['==', ['get', 'what'], 'helper'],
-        paint: { 'circle-radius': 8, 'circle-color': TALL.teal, 'circle-stroke-color': '#FFFFFF', 'circle-stroke-width': 3 } });
+        paint: { 'circle-radius': 8, 'circle-color': COLOURS.teal, 'circle-stroke-color': '#FFFFFF', 'circle-stroke-width': 3 } });
       map.addLayer({ id: 'call', type: 'symbol', source: 'ends', filter: ['==', ['get', 'what'], 'call'],
-        layout: { 'icon-image': 'call-received', 'icon-allow-overlap': true } });
+        layout: { 'icon-image': 'pin', 'icon-anchor': 'bottom', 'icon-allow-overlap': true } });
     }
     if (shownId !== call.id) {
       if (shownId) map.getSource('streets').setData(streetsUrl(boxOf(coordinates, 0.03)));
@@ -231,9 +252,9 @@ export async function callMap(place, { label, watch }) {
 /** A map on which one place is picked. Returns `{at()}`: the coordinates under the mark. */
 export async function pickMap(place, { box, label, onPick }) {
   const map = await makeMap(place, { box, label });
-  addCallMarks(map, { received: 'red' });
+  addPin(map);
   draw(map, 'picked', NOTHING);
-  map.addLayer({ id: 'picked', type: 'symbol', source: 'picked', layout: { 'icon-image': 'call-received', 'icon-allow-overlap': true } });
+  map.addLayer({ id: 'picked', type: 'symbol', source: 'picked', layout: { 'icon-image': 'pin', 'icon-anchor': 'bottom', 'icon-allow-overlap': true } });
   const pick = ({ lng, lat }) => {
     draw(map, 'picked', pointAt(lng, lat, {}));
     onPick({ lon: +lng.toFixed(6), lat: +lat.toFixed(6) });

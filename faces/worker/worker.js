@@ -96,10 +96,13 @@ async function fetchCalls() {
 /** Somebody's hand is on the list: the pointer over it, or the keyboard in it. */
 const handsOn = () => parts.list.matches(':hover') || parts.list.contains(document.activeElement);
 
-/** Puts the rows in order: life first, then who waits unanswered, then the least time left. */
+/** Puts the rows in order: life first, then who has nobody, then the least time left; whoever is helped comes last. */
 function arrange() {
   for (const [id, call] of page.calls) if (OVER.has(call.state) && id !== page.chosen) page.calls.delete(id);
-  const weight = (call) => [OVER.has(call.state) ? 1 : 0, -call.urgency, call.state === 'noProvider' ? 0 : 1, call.dueArrive ? Date.parse(call.dueArrive) : Infinity];
+  const weight = (call) => [
+    OVER.has(call.state) ? 2 : ['onSite', 'done'].includes(call.state) ? 1 : 0, -call.urgency, call.state === 'noProvider' ? 0 : 1,
+    call.dueArrive ? Date.parse(call.dueArrive) : Number.MAX_VALUE,
+  ];
   page.order = [...page.calls.values()].map((call) => [weight(call), call.id]).sort(([a], [b]) => {
     for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return a[i] - b[i];
     return 0;

@@ -6,6 +6,7 @@ carries the strict content security policy, so nothing foreign is loaded and not
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -185,7 +186,9 @@ class Pages:
         return await self._page(request, "resident", "call.html", {"call": call})
 
     async def _home(self, request: Request, *, fault: str | None) -> dict[str, Any]:
-        return {"kinds": await self._front.kinds(request), "me": await self._front.me(request), "fault": fault}
+        kinds, me = await self._front.kinds(request), await self._front.me(request)
+        # The key lets a form that is sent twice count as one press.
+        return {"kinds": kinds, "me": me, "fault": fault, "form_key": secrets.token_hex(16)}
 
     async def _page(
         self, request: Request, face: str, template: str, facts: dict[str, Any], status: int = 200
