@@ -224,7 +224,7 @@ def _in_our_words(said: str) -> str:
         return f"{_joined(place, missing[1])}: is missing."
     if unknown := _UNKNOWN.match(what):
         return f"{_joined(place, unknown[1])}: unknown key."
-    return f"{place or 'the file'}: {what[:1].lower()}{what[1:].replace('`', '')}."
+    return f"{place or 'the file'}: {what[:1].lower()}{what[1:].replace('`', '').replace(' | null', '')}."
 
 
 def _joined(*parts: str) -> str:
