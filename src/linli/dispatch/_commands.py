@@ -68,7 +68,6 @@ class Commands:
         self._merged: OrderedDict[str, str] = OrderedDict()
         self._steps: dict[str, tuple[frozenset[str], frozenset[str], Step]] = {
             "cancel": (frozenset({"caller", "worker"}), BEFORE_DOOR, self._cancel),
-            "falseAlarm": (frozenset({"helper", "worker"}), BEFORE_DOOR | {"onSite"}, self._false_alarm),
             "depart": (frozenset({"helper", "worker"}), frozenset({"accepted"}), self._depart),
             "arrive": (frozenset({"helper", "worker"}), frozenset({"accepted", "enRoute"}), self._arrive),
             "finish": (frozenset({"helper", "worker"}), frozenset({"onSite"}), self._finish),
@@ -76,6 +75,7 @@ class Commands:
             "rate": (frozenset({"caller"}), frozenset({"done", "confirmed", "closed"}), self._rate),
             "reopen": (frozenset({"caller", "worker"}), frozenset({"done", "confirmed", "closed"}), self._reopen),
             "acknowledge": (frozenset({"worker"}), WAITING | TAKEN, self._acknowledge),
+            "falseAlarm": (frozenset({"helper", "worker"}), BEFORE_DOOR | {"onSite"}, self._false_alarm),
         }
 
     # the press
@@ -304,6 +304,8 @@ class Commands:
             steps.remove("reopen")
         if call.acknowledged and "acknowledge" in steps:
             steps.remove("acknowledge")
+        if "falseAlarm" in steps and "worker" not in sides and call.state != "onSite":
+            steps.remove("falseAlarm")
         if "worker" in sides and call.state in WAITING:
             steps.append("offer")
         return steps
@@ -314,7 +316,9 @@ class Commands:
             sheet.values["cancelReason"] = reason
         sheet.enter("cancelled", deeds.now_us)
 
-    async def _false_alarm(self, _: Act, call: Call, body: Mapping[str, Any], deeds: Deeds) -> None:
+    async def _false_alarm(self, act: Act, call: Call, body: Mapping[str, Any], deeds: Deeds) -> None:
+        if act.who.role not in STAFF and call.state != "onSite":
+            raise NotNow("Only whoever has met the person can say that it was a false alarm.")
         sheet = await self._end(call, deeds)
         if reason := said(body, "reason", 500):
             sheet.values["cancelReason"] = reason
