@@ -20,7 +20,7 @@ from ._change import (
     Stored,
     Timer,
 )
-from ._files import FileState, check_file, restore_file
+from ._files import FileState, check_file, copy_file, restore_file
 from ._memory import MemoryStore
 from ._sqlite import SqliteStore
 
@@ -42,5 +42,6 @@ __all__ = [
     "Stored",
     "Timer",
     "check_file",
+    "copy_file",
     "restore_file",
 ]

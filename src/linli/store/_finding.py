@@ -1,9 +1,9 @@
 """Turns a Find into SQL that begins at the narrowest way in.
 
 The ways in, best first: ids, keys, box, scopes, types. When several are given, a bounded count tells how many rows each
-would yield; the first with at most `_NARROW` is taken at once, else the smallest. When all are broader than `_PROBED`,
-one that yields rows in their order is walked, so that a page ends as soon as it is full. The other parts are checked on
-each row. The order of the join is forced (CROSS JOIN, row IN, unary +): the planner left alone drives a box query from
+would yield; the first with at most `_NARROW` is taken at once, else the smallest. When all are broader than `_PROBED`
+(or there is but one), one that yields rows in their order is walked, so that a page ends as soon as it is full. The
+other parts are checked on each row. The order of the join is forced (CROSS JOIN, row IN, unary +): the planner left alone drives a box query from
 the type index, forty times slower.
 """
 
@@ -38,18 +38,21 @@ class _Way:
     check_values: Values
     walk: str = ""
     walk_values: Values = ()
+    is_of_tenant: bool = True
+    needs_entity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The body of a query, from FROM on, and its values."""
+    """The body of a query, from FROM on, and its values; `order` is the column that already runs in order of row."""
 
     body: str
     values: Values
+    order: str = "e.row"
 
     def select(self, limit: int) -> tuple[str, Values]:
         """Return the query for one page of entities."""
-        return f"SELECT {_SQL['columns']} {self.body} ORDER BY e.row LIMIT ?", (*self.values, limit)
+        return f"SELECT {_SQL['columns']} {self.body} ORDER BY {self.order} LIMIT ?", (*self.values, limit)
 
     def count(self) -> tuple[str, Values]:
         """Return the query for their number."""
@@ -57,23 +60,41 @@ class Plan:
 
 
 def plan(tenant: str, find: Find, after: int, probe: Probe) -> Plan:
-    """Return how to find."""
+    """Return how to find one page."""
     ways = _ways(tenant, find)
-    if find.ids:
-        return _with_checks(_SQL["from_ids"], (tenant, _list(find.ids), after), ways)
-    if not ways:
-        return Plan(_SQL["from_all"], (after, tenant))
+    if find.ids or not ways:
+        return _plan_without_way(tenant, find, after, ways)
     way, number = _narrowest(ways, probe)
     if number >= _PROBED:
         way = next((w for w in ways if w.walk), way)
-    rest = [other for other in ways if other is not way]
-    if number >= _PROBED and way.walk:
-        return _with_checks(way.walk, (*way.walk_values, after), rest)
-    return _with_checks(_SQL["from_rows"].format(rows=way.rows), (*way.rows_values, after, tenant), rest)
+        if way.walk:
+            return _with_checks(way.walk, (*way.walk_values, after), ways, way, order="d.row")
+    return _with_checks(_SQL["from_rows"].format(rows=way.rows), (*way.rows_values, after, tenant), ways, way)
+
+
+def plan_count(tenant: str, find: Find, probe: Probe) -> Plan:
+    """Return how to count all; the entities themselves are read only where a check needs them."""
+    ways = _ways(tenant, find)
+    if find.ids or not ways:
+        return _plan_without_way(tenant, find, 0, ways)
+    way, _number = _narrowest(ways, probe)
+    if way.is_of_tenant and not any(other.needs_entity for other in ways if other is not way):
+        rows = way.rows if way.walk else _SQL["rows_once"].format(rows=way.rows)
+        return _with_checks(_SQL["from_rows_alone"].format(rows=rows), way.rows_values, ways, way)
+    return _with_checks(_SQL["from_rows"].format(rows=way.rows), (*way.rows_values, 0, tenant), ways, way)
+
+
+def _plan_without_way(tenant: str, find: Find, after: int, ways: list[_Way]) -> Plan:
+    if find.ids:
+        return _with_checks(_SQL["from_ids"], (tenant, _list(find.ids), after), ways)
+    return Plan(_SQL["from_all"], (after, tenant))
 
 
 def _narrowest(ways: list[_Way], probe: Probe) -> tuple[_Way, int]:
+    """Return the narrowest way and about how many rows it yields; a single way is not probed."""
     best, least = ways[0], _PROBED + 1
+    if len(ways) == 1:
+        return best, least
     for way in ways:
         number = probe(_SQL["probe"].format(rows=way.rows), (*way.rows_values, _PROBED))
         if number < least:
@@ -83,9 +104,11 @@ def _narrowest(ways: list[_Way], probe: Probe) -> tuple[_Way, int]:
     return best, least
 
 
-def _with_checks(body: str, values: Values, ways: list[_Way]) -> Plan:
-    checks = "".join(f" AND {way.check}" for way in ways)
-    return Plan(body + checks, (*values, *(value for way in ways for value in way.check_values)))
+def _with_checks(body: str, values: Values, ways: list[_Way], way: _Way | None = None, order: str = "e.row") -> Plan:
+    """Add the checks of all ways but the one taken."""
+    rest = [other for other in ways if other is not way]
+    checks = "".join(f" AND {other.check}" for other in rest)
+    return Plan(body + checks, (*values, *(value for other in rest for value in other.check_values)), order)
 
 
 def _ways(tenant: str, find: Find) -> list[_Way]:
@@ -114,7 +137,7 @@ def _type_way(tenant: str, wanted: tuple[str, ...]) -> _Way:
 def _box_way(box: Box) -> _Way:
     west, south, east, north = box
     values = (east, west, north, south)
-    return _Way(_SQL["rows_in_box"], values, _SQL["is_in_box"], values)
+    return _Way(_SQL["rows_in_box"], values, _SQL["is_in_box"], values, is_of_tenant=False)
 
 
 def _scope_way(tenant: str, wanted: tuple[tuple[str, bool], ...]) -> _Way:
@@ -130,7 +153,9 @@ def _scope_way(tenant: str, wanted: tuple[tuple[str, bool], ...]) -> _Way:
     check = _SQL["is_in_scopes"].format(scopes=" OR ".join(checks))
     exact = len(wanted) == 1 and not wanted[0][1]
     walk = (_SQL["from_scope"], (tenant, scope_key(wanted[0][0]))) if exact else ("", ())
-    return _Way(" UNION ALL ".join(rows), tuple(rows_values), check, tuple(check_values), *walk)
+    return _Way(
+        " UNION ALL ".join(rows), tuple(rows_values), check, tuple(check_values), walk[0], walk[1], needs_entity=True
+    )
 
 
 def _range(scope: str) -> tuple[str, str]:

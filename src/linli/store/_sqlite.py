@@ -18,7 +18,7 @@ from linli.base.errors import StoreFailed
 from ._change import AuditRow, Chain, Change, Committed, Fact, Find, LogRow, Stored
 from ._checks import checked
 from ._files import copy_file, lock_file, open_reader, open_writer
-from ._finding import Plan, plan
+from ._finding import plan, plan_count
 from ._heads import Heads
 from ._pen import Pen
 from ._queries import queries
@@ -111,13 +111,13 @@ class SqliteStore:
 
     async def find(self, tenant: str, find: Find, *, after: int = 0, limit: int = 1000) -> list[Stored]:
         """Return what is wanted, in the order of creation. See Store."""
-        return [_stored(row) for row in self._read(*self._plan(tenant, find, after).select(limit))]
+        return [_stored(row) for row in self._read(*plan(tenant, find, after, self._one).select(limit))]
 
     async def count(self, tenant: str, find: Find) -> int:
         """Return how many are wanted. See Store."""
         if find == Find(types=find.types) and len(find.types) == 1:
             return self._one(_SQL["type_count"], (tenant, find.types[0])) or 0
-        return self._one(*self._plan(tenant, find, 0).count()) or 0
+        return self._one(*plan_count(tenant, find, self._one).count()) or 0
 
     async def history(self, tenant: str, entity_id: str, attr: str, *, limit: int = 1000) -> list[tuple[int, Fact]]:
         """Return the facts of one attribute, newest first. See Store."""
@@ -192,9 +192,6 @@ class SqliteStore:
         self.retract(batch)
         if not self._closed:
             self._heads.raise_to(batch.heads)
-
-    def _plan(self, tenant: str, find: Find, after: int) -> Plan:
-        return plan(tenant, find, after, self._one)
 
     def _load_head(self, tenant: str) -> int:
         return self._one(_SQL["head"], (tenant,)) or 0

@@ -69,7 +69,10 @@ class Audience(Protocol):
 
 
 class _TransactionLost(Exception):
-    """Nothing of the transaction stands."""
+    """Nothing of the transaction stands. `began`: it was open already, so one of its pieces may be the guilty one."""
+
+    def __init__(self, *, began: bool) -> None:
+        self.began = began
 
 
 class Writer:
@@ -131,13 +134,11 @@ class Writer:
         try:
             batch = self._transact(tasks)
         except _TransactionLost as lost:
-            if len(tasks) > 1:
+            if lost.began and len(tasks) > 1:
                 for task in tasks:
                     self._settle([task])
                 return
-            failed = StoreFailed(reason=self.trouble)
-            failed.__cause__ = lost.__cause__
-            batch = Batch([(tasks[0], failed)])
+            batch = Batch([(task, self._failure(lost.__cause__)) for task in tasks])
         # A loop that is closed has nobody left who waits.
         with suppress(RuntimeError):
             tasks[0].future.get_loop().call_soon_threadsafe(self._answer, batch)
@@ -156,8 +157,10 @@ class Writer:
     def _transact(self, tasks: Sequence[Task]) -> Batch:
         mark = self._pen.mark()
         batch = Batch()
+        began = False
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            began = True
             for task in tasks:
                 self._add(batch, task, self._guarded(task.work))
             self._pen.save_counters()
@@ -167,7 +170,7 @@ class Writer:
             self._audience.retract(batch)
             self._pen.back_to(mark)
             self._lost(error)
-            raise _TransactionLost from error
+            raise _TransactionLost(began=began) from error
         self.trouble = None
         return batch
 
@@ -198,9 +201,12 @@ class Writer:
             return error
         self.trouble = f"{type(error).__name__}: {error}"
         _log.error("store.change.failed", reason=self.trouble)
-        refusal = StoreFailed(reason=self.trouble)
-        refusal.__cause__ = error
-        return refusal
+        return self._failure(error)
+
+    def _failure(self, cause: BaseException | None) -> StoreFailed:
+        failed = StoreFailed(reason=self.trouble)
+        failed.__cause__ = cause
+        return failed
 
     def _lost(self, error: Exception) -> None:
         self.trouble = f"{type(error).__name__}: {error}"

@@ -41,6 +41,12 @@ FROM entity AS e WHERE e.tenant = ? AND e.id IN (SELECT value FROM json_each(?))
 -- from_rows
 FROM entity AS e WHERE e.row IN ({rows}) AND e.row > ? AND +e.tenant = ?
 
+-- from_rows_alone
+FROM ({rows}) AS e WHERE TRUE
+
+-- rows_once
+SELECT DISTINCT row FROM ({rows})
+
 -- from_type
 FROM entity_type AS d CROSS JOIN entity AS e ON e.row = d.row WHERE d.tenant = ? AND d.type = ? AND d.row > ?
 
