@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
+import re
 import statistics
 import subprocess
 import sys
@@ -29,14 +30,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = orjson.loads(options.out.read_bytes()) if options.out.exists() else {"format": 1, "benches": {}}
     sound = True
     for name in options.names or known:
-        print(f"bench: {name}, {options.runs} runs", file=sys.stderr)
+        runs = min(options.runs, runs_max(name))
+        print(f"bench: {name}, {runs} runs", file=sys.stderr)
         env = environment()
-        lines, whole = run(name, options.runs, options.rest)
+        lines, whole = run(name, runs, options.rest)
         sound &= whole and all(line["ok"] for line in lines)
         if whole:
             results["benches"][name] = {
                 "date": dt.datetime.now(dt.UTC).date().isoformat(),
-                "runs": options.runs,
+                "runs": runs,
                 "env": env,
                 "results": merged(lines),
             }
@@ -48,6 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def names() -> list[str]:
     """Return every bench: each file beside this one whose name does not begin with an underscore."""
     return sorted(path.stem for path in HERE.glob("*.py") if not path.stem.startswith("_"))
+
+
+def runs_max(name: str) -> int:
+    """Return how often a bench needs to run at most: one that repeats by itself says `FRAME_RUNS = 1`."""
+    said = re.search(r"^FRAME_RUNS = (\d+)$", (HERE / f"{name}.py").read_text("utf-8"), re.MULTILINE)
+    return int(said[1]) if said else 100
 
 
 def run(name: str, runs: int, rest: Sequence[str]) -> tuple[list[Line], bool]:

@@ -211,26 +211,49 @@ def _privacy_of(attribute: Attribute) -> str:
 
 
 def _figures() -> Iterator[str]:
-    """Yield the README's table: what docs/figures.toml asks for, as it stands in bench/results.json."""
-    asked = tomllib.loads((ROOT / "docs/figures.toml").read_text("utf-8")).get("figure", [])
+    """Yield the README's tables: what docs/figures.toml asks for, as it stands in bench/results.json."""
+    asked = tomllib.loads((ROOT / "docs/figures.toml").read_text("utf-8"))
     measured = ROOT / "bench/results.json"
     benches = orjson.loads(measured.read_bytes())["benches"] if measured.exists() else {}
     yield from _head("what", "measured", "smallest to largest", "bench")
-    for figure in asked:
+    for figure in asked.get("figure", []):
         bench = benches[figure["bench"]]
-        line = next(line for line in bench["results"] if line["case"] == figure["case"])
+        line = next(
+            line for line in bench["results"] if (line["bench"], line["case"]) == (figure["name"], figure["case"])
+        )
         value = line[figure["field"]]
-        runs = value if isinstance(value, dict) else {"median": value, "min": value, "max": value}
-        middle, low, high = (_figure(runs[end], figure) for end in ("median", "min", "max"))
+        ends = value if isinstance(value, dict) else {"median": value, "min": value, "max": value}
+        middle, low, high = (_number(ends[end], figure) for end in ("median", "min", "max"))
         yield _row(
             figure["text"],
             f"{middle} {figure['unit']}",
-            f"{low} to {high}, {bench['runs']} runs",
+            f"{low} to {high}" if low != high else "",
             f"`make bench ARGS={figure['bench']}`, {bench['date']}, {bench['env']['cores']} cores",
+        )
+    yield from _policies(benches.get("policies"), asked.get("policies", {}))
+
+
+def _policies(bench: dict[str, Any] | None, words: dict[str, str]) -> Iterator[str]:
+    if bench is None:
+        return
+    seeds = bench["results"][0]["seeds"]
+    yield ""
+    yield f"{words['lead']} Seeds {seeds}, mean (smallest to largest):"
+    yield ""
+    yield from _head("load", "policy", "there within 60 min", "urgent within 15 min", "calls that crossed a border")
+    for line in bench["results"]:
+        load, policy = line["case"].split(", ")
+        yield _row(
+            load,
+            f"{policy}: {words[policy]}",
+            *(
+                f"{line[f'{name}_mean']:{form}} ({line[f'{name}_min']:{form}} to {line[f'{name}_max']:{form}})"
+                for name, form in (("served60", ".1%"), ("urgent15", ".1%"), ("crossing", ".0f"))
+            ),
         )
 
 
-def _figure(value: float, figure: dict[str, Any]) -> str:
+def _number(value: float, figure: dict[str, Any]) -> str:
     return f"{value * figure.get('times', 1):.{figure.get('digits', 0)}f}"
 
 

@@ -52,8 +52,8 @@ def test_every_figure_that_is_shown_was_also_right(root):
         pytest.fail("docs/figures.toml names no figure: the README has to show three")
     benches = orjson.loads((root / "bench/results.json").read_bytes())["benches"]
     for figure in asked:
-        lines = {line["case"]: line for line in benches[figure["bench"]]["results"]}
-        assert lines[figure["case"]]["ok"] is True, figure
+        lines = {(line["bench"], line["case"]): line for line in benches[figure["bench"]]["results"]}
+        assert lines[figure["name"], figure["case"]]["ok"] is True, figure
 
 
 def test_every_decision_and_every_change_is_listed(root):
