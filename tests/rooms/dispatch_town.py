@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from linli.base import MINUTE_US, Ids, SteppedClock, from_wire_time, scope_of_code, seeded, to_wire_time
+from linli.base import MINUTE_US, Clock, Ids, SteppedClock, from_wire_time, scope_of_code, seeded, to_wire_time
 from linli.broker import Broker, Draft, Plain
 from linli.dispatch import CallRequest, Dispatch, Kind, Rung, Tuning
 from linli.dispatch._straight import StraightReach
@@ -70,9 +70,16 @@ def resident(name: str) -> Act:
 class Town:
     """The town on a store, with a clock that only moves when told."""
 
-    def __init__(self, store: Store | None = None, *, policy: str = "open", tuning: Tuning | None = None) -> None:
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        policy: str = "open",
+        tuning: Tuning | None = None,
+        clock: Clock | None = None,
+    ) -> None:
         self.store = store or MemoryStore()
-        self.clock = SteppedClock(START_US)
+        self.clock: Any = clock or SteppedClock(START_US)
         self.ids = Ids("990101000000", seeded(7))
         self.allow = AllowTable()
         self.secret = NodeSecret(None)
