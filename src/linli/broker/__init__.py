@@ -8,6 +8,7 @@ broker knows nothing of calls, cases or packs, delivers nothing inside a request
 """
 
 from ._broker import Broker
+from ._form import checked_id, checked_name
 from ._ground import TENANT
 from ._log import Log
 from ._plain import Draft, Plain
@@ -30,6 +31,8 @@ __all__ = [
     "Projection",
     "Query",
     "Terms",
+    "checked_id",
+    "checked_name",
     "read_near",
     "read_q",
     "read_scope_q",

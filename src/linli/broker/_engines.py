@@ -138,20 +138,21 @@ class EngineDoor(Ground):
         changed, written = drafted(doc, draft, entity_type, self._names, at_us, new=False)
         if draft.scopes is not None:
             doc["scope"] = list(draft.scopes)
-        attrs = tuple(self._names.short(name) for name in changed)
+        attrs = tuple(map(self._names.short, changed))
         decision = self._allowed(act, verb or "change", replace(before, attrs=attrs))
         if tuple(doc["scope"]) != before.scopes:
             self._allowed(act, verb or "change", replace(before, scopes=tuple(doc["scope"]), attrs=attrs))
         self._check(draft, entity_type, written, new=False)
-        return _Drawn(self._put(doc, attrs_before, changed, stored.version), doc, decision, stored.created_us)
+        return _Drawn(self._put(doc, attrs_before, changed, attrs, stored.version), doc, decision, stored.created_us)
 
     def _drawn_new(self, act: Act, draft: Draft, entity_type: EntityType, at_us: int, verb: Verb) -> _Drawn:
         scopes = list(draft.scopes) if draft.scopes else [self._home_scope]
         doc: Doc = {"id": draft.id, "type": [inner_name(entity_type.iri)], "scope": scopes, "attrs": {}}
         changed, written = drafted(doc, draft, entity_type, self._names, at_us, new=True)
-        decision = self._allowed(act, verb, self._sight.thing(doc, tuple(self._names.short(name) for name in changed)))
+        attrs = tuple(map(self._names.short, changed))
+        decision = self._allowed(act, verb, self._sight.thing(doc, attrs))
         self._check(draft, entity_type, written, new=True)
-        return _Drawn(self._put(doc, {}, changed, 0), doc, decision, at_us)
+        return _Drawn(self._put(doc, {}, changed, attrs, 0), doc, decision, at_us)
 
     def _check(self, draft: Draft, entity_type: EntityType, written: Mapping[str, Instance], *, new: bool) -> None:
         faults = self._vocab.check(entity_type.name, written, whole=new)

@@ -83,15 +83,17 @@ class Ground:
             raise NotAllowed
         return decision
 
-    def _put(self, doc: Doc, before: Attrs, changed: Sequence[str], version: int) -> Put:
-        """Return what the store takes. `before`: the attributes that stood there; `version` 0 = nothing stood there."""
-        short = self._names.short
+    def _put(self, doc: Doc, before: Attrs, changed: Sequence[str], attrs: tuple[str, ...], version: int) -> Put:
+        """Return what the store takes.
+
+        `before`: the attributes that stood there; `attrs`: the short names of `changed`; `version` 0 = nothing stood.
+        """
         return Put(
             entity_id=doc["id"],
-            types=tuple(short(name) for name in doc["type"]),
+            types=tuple(map(self._names.short, doc["type"])),
             scopes=tuple(doc["scope"]),
             doc=orjson.dumps(doc),
-            attrs=tuple(short(name) for name in changed),
+            attrs=attrs,
             keys=self._keys.keys(doc),
             box=self._keys.box(doc),
             facts=tuple(_facts(before, doc["attrs"], changed)),
@@ -102,6 +104,10 @@ class Ground:
 def _facts(before: Attrs, after: Attrs, changed: Sequence[str]) -> Iterator[Fact]:
     """Yield what history keeps: each instance that was written, and None for each that went."""
     for name in changed:
+        if name not in before:
+            for instance in after.get(name, ()):
+                yield Fact(name, instance.get("datasetId", ""), orjson.dumps(instance))
+            continue
         there = {one.get("datasetId", ""): one for one in before.get(name, ())}
         for instance in after.get(name, ()):
             dataset_id = instance.get("datasetId", "")

@@ -34,16 +34,17 @@ class Names:
         """Take all names of the vocabulary."""
         self._types = {inner_name(one.iri): one for one in vocab.types.values()}
         self.own_types = tuple(vocab.types.values())
-        self._short: dict[str, str] = {}
+        #: name in documents -> short name, of all that is ours
+        self.known: dict[str, str] = {}
         for entity in vocab.types.values():
-            self._short[inner_name(entity.iri)] = entity.name
+            self.known[inner_name(entity.iri)] = entity.name
             for attribute in entity.attributes.values():
-                self._short[inner_name(attribute.iri)] = attribute.name
-        self._inner = {short: inner for inner, short in self._short.items()}
+                self.known[inner_name(attribute.iri)] = attribute.name
+        self._inner = {short: inner for inner, short in self.known.items()}
 
     def short(self, inner: str) -> str:
         """Return the short name of a name in a document; the IRI when it is not ours."""
-        found = self._short.get(inner)
+        found = self.known.get(inner)
         if found is not None:
             return found
         return inner[len(DEFAULT) :] if inner.startswith(EXTRA) else full_name(inner)
@@ -72,4 +73,4 @@ class Names:
 
     def attribute(self, entity_type: EntityType | None, inner: str) -> Attribute | None:
         """Return what the vocabulary says of an attribute of a type of ours; None when it says nothing."""
-        return None if entity_type is None else entity_type.attributes.get(self._short.get(inner, ""))
+        return None if entity_type is None else entity_type.attributes.get(self.known.get(inner, ""))

@@ -75,19 +75,22 @@ def plain_of(doc: Doc, stored: Stored, names: Names) -> Plain:
         version=stored.version,
         created_us=stored.created_us,
         modified_us=stored.modified_us,
-        values={names.short(name): plain_value(instances) for name, instances in doc["attrs"].items()},
+        values=_plain_values(doc["attrs"], names),
     )
 
 
-def plain_value(instances: list[Instance]) -> Any:
-    """Return the bare value of an attribute."""
-    instance = instances[0]
-    if len(instances) > 1:
-        instance = next((one for one in instances if "datasetId" not in one), instance)
-    value = instance[VALUE_MEMBER[instance["type"]]]
-    if type(value) is dict and "@value" in value:
-        return value["@value"]
-    return value
+def _plain_values(attrs: Attrs, names: Names) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    known = names.known
+    for name, instances in attrs.items():
+        instance = instances[0]
+        if len(instances) > 1:
+            instance = next((one for one in instances if "datasetId" not in one), instance)
+        value = instance[VALUE_MEMBER[instance["type"]]]
+        if type(value) is dict and "@value" in value:
+            value = value["@value"]
+        values[known.get(name) or names.short(name)] = value
+    return values
 
 
 def drafted(

@@ -115,6 +115,10 @@ class Query:
     scopes: Node | None = None
     near: Near | None = None
 
+    def asks_attributes(self) -> bool:
+        """Tell whether q asks for an attribute that is not only the store's own time."""
+        return bool(_said(self.q) - {"createdAt", "modifiedAt"})
+
     def names(self) -> frozenset[str]:
         """Return the attributes on which the answer depends."""
         near = {self.near.name} if self.near else set()
@@ -158,6 +162,12 @@ def read_near(georel: str, geometry: str, coordinates: str, geoproperty: str, te
     center = checked_point(said[0], said[1])
     name = terms.name(checked_name(geoproperty))
     return Near(name, center, metres, None) if found.group(1) == "maxDistance" else Near(name, center, None, metres)
+
+
+def _said(node: Node | None) -> set[str]:
+    if isinstance(node, And | Or):
+        return {name for part in node.parts for name in _said(part)}
+    return {node.path.said} if isinstance(node, Exists | Compare) else set()
 
 
 def _names(node: Node | None) -> set[str]:

@@ -411,7 +411,8 @@ class WireDoor(Ground):
         return said
 
     def _written(self, one: _Standing) -> Put:
-        return self._put(one.doc, one.before, list(one.changed), one.stored.version if one.stored else 0)
+        attrs = tuple(map(self._names.short, one.changed))
+        return self._put(one.doc, one.before, tuple(one.changed), attrs, one.stored.version if one.stored else 0)
 
     def _change(self, act: Act, puts: Sequence[Put], decision: Decision | None = None) -> Change:
         return Change(

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from linli.base.errors import ResourceNotFound
-
 from ._form import Fragment
 from ._plain import Doc, Instance, stamps
 
@@ -86,14 +84,6 @@ def updated(doc: Doc, fragment: Fragment, at_us: int) -> Outcome:
     elif fragment.scopes is not None:
         left.append(("scope", "the entity has no scope to replace"))
     return Outcome({**doc, "type": _united(doc, fragment), "scope": scopes, "attrs": attrs}, changed, left)
-
-
-def without(doc: Doc, name: str) -> Outcome:
-    """Take an attribute away with all its instances. Raises: ResourceNotFound: it is not there."""
-    if name not in doc["attrs"]:
-        raise ResourceNotFound("The entity has no such attribute.")
-    attrs = {other: instances for other, instances in doc["attrs"].items() if other != name}
-    return Outcome({**doc, "attrs": attrs}, [name])
 
 
 def _united(doc: Doc, fragment: Fragment) -> list[str]:

@@ -1,0 +1,245 @@
+"""The HTTP forms of NGSI-LD that know no entity: media types, Link headers, parameters, paging, problem details."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode
+
+from linli.base import write_json
+from linli.base.errors import (
+    BadRequestData,
+    InvalidRequest,
+    LinliError,
+    OperationNotSupported,
+    TooLarge,
+    UnsupportedMediaType,
+)
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+ROOT = "/ngsi-ld/v1"
+JSON, LD_JSON, MERGE_JSON = "application/json", "application/ld+json", "application/merge-patch+json"
+PARAMETERS_MAX = 64
+TARGET_BYTES_MAX = 8192
+
+_CONTEXT_REL = "http://www.w3.org/ns/json-ld#context"
+_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^;,"]+(?:"[^"]*")?)*)')
+_REL = re.compile(r'\brel\s*=\s*"?' + re.escape(_CONTEXT_REL) + r'"?\s*(?:;|$)')
+_PLAIN_ACCEPT = frozenset({b"*/*", b"application/json"})
+
+
+@dataclass(slots=True)
+class Asked:
+    """One request, read as far as every handler needs it."""
+
+    method: str
+    scope: Scope
+    headers: Mapping[bytes, bytes]
+    segments: list[str]
+    parameters: Mapping[str, str]
+    ld_json: bool
+    receive: Receive
+
+    @property
+    def sends_ld_json(self) -> bool:
+        """Whether the body is application/ld+json."""
+        return media_of(self.headers) == LD_JSON
+
+
+@dataclass(slots=True)
+class Answer:
+    """What goes back. A 204 has neither body nor length."""
+
+    status: int
+    body: bytes = b""
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    media: bytes = b"application/json"
+
+    async def send(self, send: Send) -> None:
+        """Hand the answer to the server."""
+        headers = self.headers
+        if self.status != 204:
+            headers = [*headers, (b"content-type", self.media), (b"content-length", b"%d" % len(self.body))]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+class WrongForm(Exception):
+    """The request's HTTP form itself is wrong (405, 406, 411): there is no NGSI-LD error for it."""
+
+    def __init__(self, status: int, title: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        """Say what is wrong."""
+        super().__init__(title)
+        body = write_json({"type": "about:blank", "title": title, "status": status})
+        self.answer = Answer(status, body, list(headers), b"application/problem+json")
+
+
+def problem(error: LinliError) -> Answer:
+    """Return an error as problem details, the one shape of every route."""
+    headers = [(b"retry-after", b"1")] if error.status == 503 else []
+    return Answer(error.status, write_json(error.problem()), headers, b"application/problem+json")
+
+
+def segments_of(scope: Scope) -> list[str]:
+    """Return the parts of the path below the root, decoded one by one; one trailing slash means nothing."""
+    raw = scope.get("raw_path")
+    path = raw.partition(b"?")[0].decode("latin-1") if raw else scope["path"]
+    if not path.startswith(ROOT + "/"):
+        return []
+    segments = path[len(ROOT) + 1 :].split("/")
+    if segments[-1] == "" and len(segments) > 1:
+        segments.pop()
+    return [unquote(segment) for segment in segments] if raw else segments
+
+
+def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str]) -> dict[str, str]:
+    """Return the query parameters.
+
+    Raises: InvalidRequest: unknown, twice, or not readable. OperationNotSupported: of the standard, but not offered.
+    """
+    if len(raw) > TARGET_BYTES_MAX:
+        raise TooLarge(f"The query may hold at most {TARGET_BYTES_MAX} bytes.")
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict")
+    except (UnicodeDecodeError, ValueError) as error:
+        raise InvalidRequest("The query parameters cannot be read.") from error
+    said: dict[str, str] = {}
+    for name, value in pairs:
+        if name in unbuilt:
+            raise OperationNotSupported(f"{name}: is not offered yet.")
+        if name not in known:
+            raise InvalidRequest(f"{name[:100]}: there is no such query parameter here.")
+        if name in said:
+            raise InvalidRequest(f"{name}: stands twice.")
+        said[name] = value
+    return said
+
+
+def number_of(said: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """Return a whole number from 0 to `most`. Raises: BadRequestData."""
+    text = said.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdecimal() or len(text) > 12 or int(text) > most:
+        raise BadRequestData(f"{name}: must be a whole number from 0 to {most}.")
+    return int(text)
+
+
+def truth_of(said: Mapping[str, str], name: str) -> bool:
+    """Return whether a parameter says true. Raises: InvalidRequest."""
+    text = said.get(name, "false").lower()
+    if text not in ("true", "false"):
+        raise InvalidRequest(f"{name}: must be true or false.")
+    return text == "true"
+
+
+def options_of(said: Mapping[str, str], allowed: frozenset[str], unbuilt: frozenset[str] = frozenset()) -> set[str]:
+    """Return what stands under options and format.
+
+    Raises: InvalidRequest: unknown values. OperationNotSupported: of the standard, but not offered.
+    """
+    options = {one for name in ("options", "format") for one in said.get(name, "").split(",") if one}
+    if options & unbuilt:
+        raise OperationNotSupported(f"options={min(options & unbuilt)} is not offered yet.")
+    if options - allowed:
+        raise InvalidRequest(f"options, format: there is no {min(options - allowed)[:100]} here.")
+    return options
+
+
+def media_of(headers: Mapping[bytes, bytes]) -> str:
+    """Return the media type of the body, without its parameters."""
+    return headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+
+
+def check_media(asked: Asked) -> None:
+    """Refuse a body that is no JSON. Raises: UnsupportedMediaType."""
+    media = media_of(asked.headers)
+    if media not in (JSON, LD_JSON) and not (media == MERGE_JSON and asked.method == "PATCH"):
+        raise UnsupportedMediaType
+
+
+async def received(asked: Asked, bytes_max: int) -> bytes:
+    """Return the body. Raises: TooLarge: it says or shows that it is larger than `bytes_max`."""
+    said = asked.headers.get(b"content-length", b"0")
+    if not said.isdigit():
+        raise InvalidRequest("Content-Length: must be a number.")
+    if int(said[:20]) > bytes_max:
+        raise TooLarge(f"The body may hold at most {bytes_max} bytes.")
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await asked.receive()
+        if message["type"] != "http.request":
+            raise InvalidRequest("The request ended before its body did.")
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        if size > bytes_max:
+            raise TooLarge(f"The body may hold at most {bytes_max} bytes.")
+        chunks.append(chunk)
+        if not message.get("more_body"):
+            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def accepts_ld_json(accept: bytes | None) -> bool:
+    """Return whether the answer shall be ld+json rather than json; on equal weights it is json.
+
+    Raises: WrongForm: 406, neither is wanted.
+    """
+    if accept is None or accept in _PLAIN_ACCEPT:
+        return False
+    weights: dict[str, float] = {}
+    for part in accept.decode("latin-1").lower().split(","):
+        media, _, parameters = part.partition(";")
+        weights[media.strip()] = _weight(parameters)
+    json, ld_json = (
+        next((weights[form] for form in (media, "application/*", "*/*") if form in weights), 0.0)
+        for media in (JSON, LD_JSON)
+    )
+    if not json and not ld_json:
+        raise WrongForm(406, "Accept application/json or application/ld+json.")
+    return ld_json > json
+
+
+def context_links(headers: Mapping[bytes, bytes]) -> list[str]:
+    """Return the URLs that a Link header names as @context."""
+    header = headers.get(b"link")
+    if header is None:
+        return []
+    return [url for url, rest in _LINK.findall(header.decode("latin-1")) if _REL.search(rest)]
+
+
+def context_link(url: str) -> tuple[bytes, bytes]:
+    """Return the Link header that names the @context of a JSON answer."""
+    return b"link", f'<{url}>; rel="{_CONTEXT_REL}"; type="{LD_JSON}"'.encode("ascii", "replace")
+
+
+def page_links(asked: Asked, limit: int, offset: int, *, more: bool) -> list[tuple[bytes, bytes]]:
+    """Return the Link headers to the next and the previous page; none at the edges."""
+    places = {}
+    if more and limit:
+        places["next"] = offset + limit
+    if offset and limit:
+        places["prev"] = max(0, offset - limit)
+    links = []
+    for rel, place in places.items():
+        query = urlencode({**asked.parameters, "limit": limit, "offset": place})
+        media = LD_JSON if asked.ld_json else JSON
+        links.append((b"link", f'<{ROOT}/{"/".join(asked.segments)}?{query}>; rel="{rel}"; type="{media}"'.encode()))
+    return links
+
+
+def _weight(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return max(0.0, min(1.0, float(value)))
+            except ValueError:
+                return 0.0
+    return 1.0
