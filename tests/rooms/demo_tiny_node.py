@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import parse_qs
 
-from linli.base import SECOND_US, SteppedClock, read_json, to_wire_time, write_json
+from linli.base import SECOND_US, FastClock, SteppedClock, read_json, to_wire_time, write_json
 
 TICK_US = 10 * SECOND_US
 OFFER_US = 120 * SECOND_US
@@ -103,6 +104,9 @@ class TinyNode:
             case ["GET", "api", "node"]:
                 return 200, {"cityTime": to_wire_time(self.clock.now_us()), "speed": None, "policy": "tiny"}
             case ["POST", "ngsi-ld", "v1", "entityOperations", "upsert"]:
+                if query.get("options") == "update":
+                    assert headers["linli-purpose"] == "care"
+                    said = [self.entities[one["id"]] | one for one in said]
                 self.entities |= {one["id"]: one for one in said}
                 self.trail.append((len(said), headers.get("linli-purpose", ""), said[-1]["type"]))
                 return 204, None
@@ -232,3 +236,48 @@ class TinyNode:
         lon, lat = self.entities[call["assigned"]]["position"]["value"]["coordinates"]
         goal = [call["place"]["lon"], call["place"]["lat"]]
         return {"path": {"type": "LineString", "coordinates": [[lon, lat], goal]}, "seconds": self.way_seconds}
+
+
+class LiveTinyNode(TinyNode):
+    """The same with a clock that runs by itself, and a live stream of offers that breaks off whenever it is told to."""
+
+    def __init__(self, start_us: int, *, speed: float, **wishes) -> None:
+        super().__init__(start_us, **wishes)
+        self.clock = FastClock(start_us, speed)
+        self.changed = asyncio.Condition()
+        self.breaks = 0
+        self.streams: list[str | None] = []
+
+    async def __call__(self, scope, receive, send) -> None:
+        if scope["path"] == "/api/live":
+            await self._stream(dict(scope["headers"]), send)
+            return
+        await super().__call__(scope, receive, send)
+        self._match()
+        async with self.changed:
+            self.changed.notify_all()
+
+    async def until(self, true) -> None:
+        """Return when `true()` holds; every request is a reason to look again."""
+        async with asyncio.timeout(60), self.changed:
+            await self.changed.wait_for(true)
+
+    async def _stream(self, headers, send) -> None:
+        after = headers.get(b"last-event-id")
+        self.streams.append(after.decode() if after else None)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        told = int(after) if after else 0
+        while True:
+            async with self.changed:
+                await self.changed.wait_for(lambda told=told: len(self.offers) > told)
+            told = len(self.offers)
+            event = b"id: %d\nevent: change\ndata: {}\n\n" % told
+            await send({"type": "http.response.body", "body": event, "more_body": True})
+            if self.breaks > 0:
+                self.breaks -= 1
+                await send({"type": "http.response.body", "body": b""})
+                return
+
+    def answer(self, method, parts, *rest):
+        status, content = super().answer(method, parts, *rest)
+        return (200, content | {"speed": self.clock.speed}) if parts == ["api", "node"] else (status, content)

@@ -233,6 +233,7 @@ def test_each_call_of_a_community_comes_from_another_household(district):
     assert turns == list(range(count))
     callers = district.callers(busiest, 60)
     assert len(set(callers)) == 60
+    assert not set(callers) & district.by_hand
 
 
 @given(seed=st.integers(0, 10**9), key=st.one_of(st.integers(0, 10**6), st.text(max_size=40)))

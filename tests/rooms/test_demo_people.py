@@ -165,8 +165,9 @@ def test_the_district_goes_in_by_batches_with_their_purpose_and_only_once():
 
     first, again, told, batches = asyncio.run(story())
     assert first.fresh
-    assert first.entities == told[-1] == len(node.entities) == sum(size for size, _, _ in batches)
-    assert {purpose for _, purpose, _ in batches} == {"registry", "staff", "operation"}
+    assert first.entities == told[-1] == len(node.entities)
+    assert {purpose for _, purpose, _ in batches} == {"registry", "care", "staff", "operation"}
+    assert node.entities == {one["id"]: one for one in district.entities(START_US)}
     assert batches[-1] == (1, "operation", "Area")
     assert not again.fresh
     assert again.start_us == START_US
@@ -183,7 +184,7 @@ def test_another_district_in_the_same_place_is_refused_with_the_way_out():
 def test_too_few_residents_are_refused_before_anything_is_sent():
     node = a_node()
     district = District(Scenario.load("normal"), NETWORK, seed=1, residents=10)
-    with pytest.raises(BadSetting, match="at least 48"):
+    with pytest.raises(BadSetting, match="at least 400"):
         asyncio.run(loaded(node, district))
     assert node.trail == []
 

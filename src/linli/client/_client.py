@@ -228,13 +228,17 @@ class Client:
 
     # NGSI-LD
 
-    async def upsert_batch(self, entities: Sequence[Mapping[str, Any]], *, purpose: str | None = None) -> None:
-        """Create or replace up to 1,000 entities.
+    async def upsert_batch(
+        self, entities: Sequence[Mapping[str, Any]], *, purpose: str | None = None, update: bool = False
+    ) -> None:
+        """Create or replace up to 1,000 entities; `update`: what an entity has beside stays as it is.
 
         Raises: ClientProblem: also when the node took some of them and refused others (207).
         """
         route = "/ngsi-ld/v1/entityOperations/upsert"
-        answer = await self._ask("POST", route, body=list(entities), headers=_purpose(purpose), repeatable=True)
+        query = {"options": "update"} if update else None
+        headers = _purpose(purpose)
+        answer = await self._ask("POST", route, query=query, body=list(entities), headers=headers, repeatable=True)
         if answer.status == 207:
             refused = _dict(read_json(answer.body, bytes_max=ANSWER_BYTES_MAX)).get("errors") or [{}]
             raise ClientProblem(207, "PartlyRefused", f"{len(refused)} refused, the first: {str(refused[0])[:400]}")

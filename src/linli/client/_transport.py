@@ -100,7 +100,8 @@ class DirectTransport:
     async def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Return the whole answer."""
         exchange = _Exchange(body)
-        await self._app(_scope(method, target, headers), exchange.receive, exchange.send)
+        told = headers if method == "GET" else {**headers, "content-length": str(len(body))}
+        await self._app(_scope(method, target, told), exchange.receive, exchange.send)
         if exchange.status == 0:
             raise NodeUnreachable(f"{method} {target}: the application gave no answer.")
         return Answer(exchange.status, exchange.headers, b"".join(exchange.chunks))

@@ -88,8 +88,9 @@ class District:
         return f"{self.scenario.key}; seed {self.seed}; {self.residents} residents; map {self.network.digest}"
 
     def callers(self, community: int, count: int) -> list[str]:
-        """Return up to `count` people who call in a community, by id: of each household one."""
-        return [one.people[0].id for one in islice(self._homes(community).households(), count)]
+        """Return up to `count` simulated people who call in a community, by id: of each household one."""
+        callers = (one.people[0].id for one in self._homes(community).households())
+        return list(islice((one for one in callers if one not in self.by_hand), count))
 
     def entities(self, start_us: int) -> Iterator[Entity]:
         """Yield every entity; the district's own Area comes last, so that where it stands all others do."""
@@ -123,6 +124,11 @@ class District:
                 tier=said(1),
                 kind=code("onsite"),
             )
+
+    @cached_property
+    def by_hand(self) -> frozenset[str]:
+        """Who is steered by whoever signs in as them, by id; the simulation leaves them alone."""
+        return frozenset(one.id for one in self.people())
 
     def people(self) -> list[Offered]:
         """Return who can be signed in as with one click: residents, helpers by hand, a worker, an official."""

@@ -157,7 +157,6 @@ class _Life:
     async def _take_over_calls(self) -> None:
         """Become the caller of every open call that a simulated resident placed before a restart."""
         town = self._town
-        by_hand = {one.id for one in town.district.people()}
         question = "|".join(f'state=="{state}"' for state in (*sorted(BEFORE_ARRIVAL), "onSite", "done"))
         attrs = ("state", "receivedAt", "caller")
         found = await town.office.ask(
@@ -165,7 +164,7 @@ class _Life:
         )
         for call in map(read_back, found):
             caller = str(call.get("caller", ""))
-            if caller.startswith("urn:ngsi-ld:Resident:") and caller not in by_hand:
+            if caller.startswith("urn:ngsi-ld:Resident:") and caller not in town.district.by_hand:
                 case = Case(call["id"], call["id"], Seat(town.door, caller))
                 town.cases[case.id] = case
                 town.take_over(case, call)

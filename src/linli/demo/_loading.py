@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from linli.base import from_wire_time
 from linli.base.errors import BadSetting
@@ -25,8 +25,10 @@ _PURPOSES = {
     "Helper": "staff",
     "Shift": "staff",
 }
+#: sensitive attributes that may be written for care only: they follow in a request of their own
+_FOR_CARE = ("careLevel", "livesAlone", "dailyCheck")
 _NOT_FOUND = 404
-RESIDENTS_A_COMMUNITY_MIN = 3
+RESIDENTS_A_COMMUNITY_MIN = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,13 @@ class Loaded:
     start_us: int
     fresh: bool
     entities: int
+
+
+class Batch(NamedTuple):
+    """What goes into one request, and for what purpose."""
+
+    purpose: str
+    entities: list[Entity]
 
 
 async def load(door: Client, district: District, start_us: int, progress: Progress | None = None) -> Loaded:
@@ -54,9 +63,9 @@ async def load(door: Client, district: District, start_us: int, progress: Progre
     if begun_us is not None:
         return Loaded(begun_us, fresh=False, entities=0)
     count = 0
-    for purpose, batch in _batches(district.entities(start_us)):
-        await _put(office, batch, purpose)
-        count += len(batch)
+    for batch in _batches(district.entities(start_us)):
+        await _put(office, batch)
+        count += len(batch.entities) if batch.purpose != "care" else 0
         if progress is not None:
             progress(count)
     return Loaded(start_us, fresh=True, entities=count)
@@ -65,12 +74,14 @@ async def load(door: Client, district: District, start_us: int, progress: Progre
 async def load_shifts(door: Client, district: District, start_us: int, number: int) -> None:
     """Load the shifts of all helpers from `start_us` on, the `number`-th of the run; they take the place of older ones."""
     office = Seat(door, ADMINISTRATOR)
-    for purpose, batch in _batches(district.shifts(start_us, number)):
-        await _put(office, batch, purpose)
+    for batch in _batches(district.shifts(start_us, number)):
+        await _put(office, batch)
 
 
-async def _put(office: Seat, batch: list[Entity], purpose: str) -> None:
-    await office.ask(lambda client: client.upsert_batch(batch, purpose=purpose))
+async def _put(office: Seat, batch: Batch) -> None:
+    await office.ask(
+        lambda client: client.upsert_batch(batch.entities, purpose=batch.purpose, update=batch.purpose == "care")
+    )
 
 
 async def _standing(office: Seat, district: District) -> int | None:
@@ -91,8 +102,8 @@ async def _standing(office: Seat, district: District) -> int | None:
     return from_wire_time(start)
 
 
-def _batches(entities: Iterator[Entity]) -> Iterator[tuple[str, list[Entity]]]:
-    """Yield (purpose, entities); the district's own area goes alone, after all others."""
+def _batches(entities: Iterator[Entity]) -> Iterator[Batch]:
+    """Yield what goes into one request; the district's own area goes alone, after all others."""
     waiting: dict[str, list[Entity]] = {}
     last: list[Entity] = []
     for one in entities:
@@ -100,10 +111,29 @@ def _batches(entities: Iterator[Entity]) -> Iterator[tuple[str, list[Entity]]]:
             last = [one]
             continue
         purpose = _PURPOSES.get(one["type"], "operation")
-        batch = waiting.setdefault(purpose, [])
-        batch.append(one)
-        if len(batch) == BATCH_MAX:
-            yield purpose, waiting.pop(purpose)
-    yield from waiting.items()
+        basic, for_care = _parted(one)
+        waiting.setdefault(purpose, []).append(basic)
+        if for_care:
+            waiting.setdefault("care", []).append(for_care)
+        if len(waiting[purpose]) == BATCH_MAX:
+            yield from _emptied(waiting, purpose)
+    for purpose in ("operation", "staff", "registry"):
+        yield from _emptied(waiting, purpose)
     if last:
-        yield "operation", last
+        yield Batch("operation", last)
+
+
+def _emptied(waiting: dict[str, list[Entity]], purpose: str) -> Iterator[Batch]:
+    """Yield what waits for a purpose; whoever was registered now gets what is written for his care right after."""
+    for name in (purpose, *(("care",) if purpose == "registry" else ())):
+        if waiting.get(name):
+            yield Batch(name, waiting.pop(name))
+
+
+def _parted(one: Entity) -> tuple[Entity, Entity]:
+    """Return an entity without what is for care only, and that part, empty when there is none."""
+    for_care = {name: one[name] for name in _FOR_CARE if name in one}
+    if not for_care:
+        return one, {}
+    basic = {name: value for name, value in one.items() if name not in for_care}
+    return basic, {"id": one["id"], "type": one["type"], **for_care}
