@@ -23,10 +23,36 @@ from linli.base import Settings, WallClock
 from linli.base.errors import LinliError
 from linli.packs import BUILTIN, Packs
 from linli.vocab import Attribute, vocabulary
+from linli.web._ngsild import _ROUTES, NgsiLd
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs/reference"
 BEGIN, END = "<!-- figures: written by scripts/docs -->", "<!-- end of figures -->"
+#: what a route does whose code is shared by several
+SAID = {
+    "/api/calls/{id}/acknowledge": "Say that a worker has seen the call; an alarm falls silent.",
+    "/api/calls/{id}/arrive": "The helper is there: `{lon?, lat?}`.",
+    "/api/calls/{id}/cancel": "Take the call back, as long as nobody is there: `{reason?}`.",
+    "/api/calls/{id}/confirm": "The caller says that it is done.",
+    "/api/calls/{id}/depart": "The helper is on the way.",
+    "/api/calls/{id}/finish": "The helper is done: `{note?}`.",
+    "/api/calls/{id}/offer": "A worker offers the call by hand: `{helper, reason}`; the reason stays with the call.",
+    "/api/calls/{id}/rate": "The caller gives `{stars, text?}`, 1 to 5 stars.",
+    "/api/calls/{id}/reopen": "The caller says that it is not done after all: `{reason?}`; it goes out again.",
+    "/city": "The city page: map, helpers as dots, open calls, circles.",
+    "/helper": "The helper's page: duty, offer, one step after the other.",
+    "/style": "What the pages are made of.",
+    "/worker": "The worker's page: all open calls, what to do next.",
+    "append_attrs": "Add attributes, or replace them (`options=noOverwrite` leaves those that are there).",
+    "create": "Create an entity; 201, or 409 when its id is taken.",
+    "delete": "Delete an entity.",
+    "delete_batch": "Delete up to 1,000 entities by their ids.",
+    "get": "Read one entity, as the asker may see it.",
+    "query": "Read entities by `type`, `id`, `q`, `georel`, `scopeQ`, page by page.",
+    "types": "List the types that there are.",
+    "update_attrs": "Change attributes that are there.",
+    "upsert": "Create or replace up to 1,000 entities; `options=update` keeps what is not named.",
+}
 MADE = "<!-- Written by scripts/docs from the code. Change the code, then run `make docs`. -->"
 
 
@@ -103,8 +129,10 @@ def _errors() -> Iterator[str]:
     yield from _head("code", "status", "type", "meaning")
     for error in sorted(set(_below(LinliError)), key=lambda one: (one.status, one.code, one.__name__)):
         problem = error().problem()
-        status = problem["status"] if error.code != "StartError" else "at start"
-        yield _row(f"`{error.code}`", status, f"`{problem['type']}`", problem["title"])
+        if error.code == "StartError":
+            yield _row(f"`{error.__name__}`", "at start", "", problem["title"])
+        else:
+            yield _row(f"`{error.code}`", problem["status"], f"`{problem['type']}`", problem["title"])
 
 
 def _below(error: type[LinliError]) -> Iterator[type[LinliError]]:
@@ -121,9 +149,18 @@ def _routes() -> Iterator[str]:
     yield from _head("method", "path", "what it does")
     for route in sorted(asyncio.run(_starlette_routes()), key=lambda one: (one.path, sorted(one.methods or ()))):
         for method in sorted((route.methods or set()) - {"HEAD"}):
-            yield _row(method, f"`{route.path}`", _first_sentence(route.endpoint))
+            yield _row(method, f"`{route.path}`", SAID.get(route.path) or _first_sentence(route.endpoint))
     yield ""
-    yield "Below `/ngsi-ld/v1` the node speaks NGSI-LD, version 1.8: see [ngsi-ld.md](ngsi-ld.md)."
+    yield "## NGSI-LD"
+    yield ""
+    yield "Below `/ngsi-ld/v1`. Further operations of the standard answer 422 OperationNotSupported."
+    yield ""
+    yield from _head("method", "path", "what it does")
+    for segments, methods in _ROUTES.items():
+        for method, (operation, *_) in methods.items():
+            if operation is not NgsiLd.unbuilt:
+                path = "/".join(segments).replace("{}", "{id}")
+                yield _row(method, f"`/ngsi-ld/v1/{path}`", SAID[operation.__name__])
 
 
 async def _starlette_routes() -> list[Route]:
@@ -131,14 +168,14 @@ async def _starlette_routes() -> list[Route]:
 
     with tempfile.TemporaryDirectory() as folder:
         clock = WallClock()
-        node = await build(Plan(Path(folder), Settings(), city_clock=clock, wall_clock=clock, sync="off"))
+        node = await build(Plan(Path(folder), Settings(), city_clock=lambda _: clock, wall_clock=clock, sync="off"))
         found = [route for route in node.web._pages.routes if isinstance(route, Route)]
         await node.store.close()
     return found
 
 
 def _first_sentence(endpoint: Any) -> str:
-    text = (endpoint.__doc__ or "").strip().split("\n\n")[0]
+    text = endpoint.__doc__.strip().split("\n\n")[0]
     return " ".join(text.split())
 
 
@@ -151,7 +188,7 @@ def _packs() -> Iterator[str]:
         yield f"## {key}: {pack.title['zh']} {pack.title['en']}"
         yield ""
         folder = (BUILTIN / key).relative_to(ROOT)
-        yield f"{pack.summary['en']} Version {pack.version}, quality {pack.quality}. Source: `{folder}/pack.toml`."
+        yield f"{pack.summary['en']}. Version {pack.version}, quality {pack.quality}. Source: `{folder}/pack.toml`."
         yield ""
         yield from _head("kind", "中文", "English", "urgency", "skills", "there within", "answer within")
         for kind in pack.kinds.values():
