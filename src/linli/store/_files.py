@@ -26,7 +26,7 @@ PRAGMA cache_size=-16000;
 _WRITER_PRAGMAS = """
 PRAGMA journal_mode=WAL;
 PRAGMA synchronous={sync};
-PRAGMA wal_autocheckpoint=4000;
+PRAGMA wal_autocheckpoint=0;
 PRAGMA journal_size_limit=67108864;
 """
 
@@ -68,10 +68,10 @@ def open_writer(path: Path, sync: str, vfs: str | None) -> apsw.Connection:
     """
     try:
         connection = apsw.Connection(str(path), vfs=vfs)
-        connection.execute(_PRAGMAS)
+        _run(connection, _PRAGMAS)
         if not _is_empty(connection):
             _state(connection, path)
-        connection.execute(_WRITER_PRAGMAS.format(sync=_SYNC[sync]))
+        _run(connection, _WRITER_PRAGMAS.format(sync=_SYNC[sync]))
         bring_up(connection, path, migrations())
     except apsw.Error as error:
         raise StartError(f"{path}: cannot be opened as a database: {error}.") from error
@@ -81,7 +81,7 @@ def open_writer(path: Path, sync: str, vfs: str | None) -> apsw.Connection:
 def open_reader(path: Path, vfs: str | None) -> apsw.Connection:
     """Open a connection that only reads; the writer's must be open already."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
-    connection.execute(_PRAGMAS)
+    _run(connection, _PRAGMAS)
     return connection
 
 
@@ -92,14 +92,14 @@ def bring_up(connection: apsw.Connection, path: Path, steps: Iterable[tuple[int,
     """
     if _is_empty(connection):
         with connection:
-            connection.execute(f"PRAGMA application_id={_APPLICATION_ID}")
-            connection.execute(sql_text("schema.sql"))
+            _run(connection, f"PRAGMA application_id={_APPLICATION_ID}")
+            _run(connection, sql_text("schema.sql"))
         return
     stands = _state(connection, path).schema
     for number, text in steps:
         if number > stands:
             with connection:
-                connection.execute(text)
+                _run(connection, text)
 
 
 def check_file(path: Path) -> FileState:
@@ -112,7 +112,7 @@ def check_file(path: Path) -> FileState:
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
         try:
-            connection.execute(_PRAGMAS)
+            _run(connection, _PRAGMAS)
             state = _state(connection, path)
             found = [str(line) for (line,) in connection.execute("PRAGMA integrity_check(5)")]
         finally:
@@ -165,11 +165,11 @@ def _copy_pages(source: Path, part: Path) -> None:
     read = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READONLY)
     write = apsw.Connection(str(part))
     try:
-        read.execute(_PRAGMAS)
+        _run(read, _PRAGMAS)
         # One step is one read transaction: a consistent copy, while the writer goes on in its own file.
         with write.backup("main", read, "main") as backup:
             backup.step()
-        write.execute("PRAGMA journal_mode=DELETE")
+        _run(write, "PRAGMA journal_mode=DELETE")
     finally:
         write.close()
         read.close()
@@ -186,6 +186,11 @@ def _put_aside(target: Path) -> None:
         old = target.with_name(target.name + ending)
         if old.exists():
             old.rename(aside.with_name(aside.name + ending))
+
+
+def _run(connection: apsw.Connection, statements: str) -> None:
+    """Run all statements: apsw stops after one that answers with a row until that row is fetched."""
+    connection.execute(statements).fetchall()
 
 
 def _is_empty(connection: apsw.Connection) -> bool:

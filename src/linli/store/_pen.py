@@ -76,14 +76,17 @@ class Pen:
     """Writes Changes on the writer's connection; belongs to the writer thread alone."""
 
     def __init__(self, connection: apsw.Connection, chain: Chain | None) -> None:
-        """Take over the counters where the file left them."""
+        """Begin with nothing; `begin` takes the counters over from the file."""
         self._connection = connection
         self._chain = chain
         self._hashes: dict[str, bytes] = {}
         self._rows: dict[str, list[tuple[Any, ...]]] = {name: [] for name in _ORDER}
         self._type_counts: Counter[str] = Counter()
-        row, seq, tx = next(iter(connection.execute(_SQL["counters"])))
-        self._counters = Counters(row, seq, tx)
+        self._counters = Counters(0, 0, 0)
+
+    def begin(self) -> None:
+        """Start a transaction from what the file holds, whatever became of the one before."""
+        self.back_to(Counters(*next(iter(self._connection.execute(_SQL["counters"])))))
 
     def mark(self) -> Counters:
         """Return where the counters stand, for `back_to`."""
@@ -96,6 +99,11 @@ class Pen:
         for rows in self._rows.values():
             rows.clear()
         self._type_counts.clear()
+
+    def is_saved(self) -> bool:
+        """Tell whether the file holds the counters as they stand here: whether a COMMIT that complained took effect."""
+        at = self._counters
+        return list(self._connection.execute(_SQL["counters"])) == [(at.row, at.seq, at.tx)]
 
     def save_counters(self) -> None:
         """Write the counters; once before each COMMIT."""

@@ -68,18 +68,20 @@ class SqliteStore:
         chain: Chain | None = None,
         pending_max: int = 10_000,
         bytes_cache_mb: int = 64,
+        checkpoint_pages: int = 4000,
         vfs: str | None = None,
     ) -> Self:
         """Open or create the database; nothing is read beyond its schema.
 
-        `vfs` names another file layer of SQLite, which the tests of power loss put underneath.
+        `checkpoint_pages`: how many pages of 4 KB may pile up in the WAL. `vfs`: another file layer of SQLite, which the
+        tests of power loss put underneath.
         Raises: StartError: in use by another process, or not a database of linli. StoreTooNew.
         """
         lock = lock_file(path)
         try:
             writing = open_writer(path, sync, vfs)
             store = cls(path, lock, writing, open_reader(path, vfs), Shelf(bytes_cache_mb * _MB))
-            store._writer = Writer(writing, Pen(writing, chain), pending_max, store)
+            store._writer = Writer(writing, Pen(writing, chain), pending_max, store, checkpoint_pages)
         except BaseException:
             os.close(lock)
             raise

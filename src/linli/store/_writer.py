@@ -4,6 +4,8 @@ A piece of work waits in a bounded queue. The thread takes all that wait, opens 
 savepoint, commits (which syncs), and only then answers all of them by one call into the event loop. There is no timer:
 alone, a Change is committed at once; under load, many share one sync.
 
+Pages that pile up in the WAL are moved into the database after the answers have gone out, never inside a COMMIT.
+
 What fails inside its savepoint fails alone. When the transaction itself is lost (the disk is full, a sync fails), it is
 rolled back and each piece is tried again by itself, so that only the guilty ones fail; `trouble` says why until a commit
 goes through again.
@@ -78,13 +80,18 @@ class _TransactionLost(Exception):
 class Writer:
     """Owns the writing connection and its thread."""
 
-    def __init__(self, connection: apsw.Connection, pen: Pen, pending_max: int, audience: Audience) -> None:
-        """Start the thread."""
+    def __init__(
+        self, connection: apsw.Connection, pen: Pen, pending_max: int, audience: Audience, checkpoint_pages: int
+    ) -> None:
+        """Start the thread; `checkpoint_pages` may pile up in the WAL before they are moved."""
         self.trouble: str | None = None
         self._connection = connection
         self._pen = pen
         self._pending_max = pending_max
         self._audience = audience
+        self._checkpoint_pages = checkpoint_pages
+        self._wal_pages = 0
+        connection.set_wal_hook(self._count_pages)
         self._pending: deque[Task] = deque()
         self._closing = False
         self._wake = threading.Condition()
@@ -117,6 +124,19 @@ class Writer:
     def _run(self) -> None:
         while tasks := self._take():
             self._settle(tasks)
+            if self._wal_pages >= self._checkpoint_pages:
+                self._checkpoint()
+
+    def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    def _checkpoint(self) -> None:
+        """Move what piled up; a failure costs nothing but room, for all of it is synced in the WAL already."""
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error as error:
+            self._trouble(error, "store.checkpoint.failed")
 
     def _take(self) -> list[Task]:
         """Return what waits, up to a bound; [] when closed and empty."""
@@ -155,21 +175,22 @@ class Writer:
                 task.future.set_result(outcome.answer)
 
     def _transact(self, tasks: Sequence[Task]) -> Batch:
-        mark = self._pen.mark()
         batch = Batch()
         began = False
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             began = True
+            self._pen.begin()
             for task in tasks:
                 self._add(batch, task, self._guarded(task.work))
             self._pen.save_counters()
             self._audience.announce(batch)
             self._connection.execute("COMMIT")
         except Exception as error:
+            self._trouble(error, "store.transaction.failed")
+            if began and self._stands_after_all():
+                return batch
             self._audience.retract(batch)
-            self._pen.back_to(mark)
-            self._lost(error)
             raise _TransactionLost(began=began) from error
         self.trouble = None
         return batch
@@ -199,8 +220,7 @@ class Writer:
     def _refusal(self, error: Exception) -> LinliError:
         if isinstance(error, LinliError):
             return error
-        self.trouble = f"{type(error).__name__}: {error}"
-        _log.error("store.change.failed", reason=self.trouble)
+        self._trouble(error, "store.change.failed")
         return self._failure(error)
 
     def _failure(self, cause: BaseException | None) -> StoreFailed:
@@ -208,9 +228,18 @@ class Writer:
         failed.__cause__ = cause
         return failed
 
-    def _lost(self, error: Exception) -> None:
-        self.trouble = f"{type(error).__name__}: {error}"
-        _log.error("store.transaction.lost", reason=self.trouble)
-        if self._connection.in_transaction:
-            with suppress(apsw.Error):
+    def _stands_after_all(self) -> bool:
+        """End what is still open, and tell whether the file holds the transaction all the same.
+
+        A COMMIT may complain after it took effect: only the file itself knows.
+        """
+        try:
+            if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
+            return self._pen.is_saved()
+        except apsw.Error:
+            return False
+
+    def _trouble(self, error: Exception, event: str) -> None:
+        self.trouble = f"{type(error).__name__}: {error}"
+        _log.error(event, reason=self.trouble)
