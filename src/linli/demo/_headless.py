@@ -56,7 +56,7 @@ async def run_headless(
     Raises: RuntimeError: the node keeps asking to be woken at one moment without getting on.
     """
     began = time.perf_counter()
-    town = Town(door, district, start_us, pacer.now_us)
+    town = Town(door, district, start_us, pacer.now_us, settle=pacer.settle)
     for press in district.presses:
         town.plan_press(press, start_us)
     await _all_look(town, pacer)
@@ -70,7 +70,6 @@ async def _all_look(town: Town, pacer: Pacer) -> None:
     """Take the presses that are past (they arrived already, or could not), then let every helper look at his page."""
     while (due_us := town.agenda.next_us()) is not None and due_us <= pacer.now_us():
         await town.agenda.take().step()
-        await pacer.settle()
     for worker in town.workers.values():
         await town.look(worker)
     await town.listen()
@@ -90,10 +89,8 @@ async def _to_the_end(town: Town, pacer: Pacer, progress: Progress | None) -> No
             if due_us > pacer.now_us():
                 await pacer.advance_to(due_us)
             await town.agenda.take().step()
-            await pacer.settle()
         if town.ears_open:
             await town.listen()
-            await pacer.settle()
         if progress is not None and town.pressed != told:
             told = town.pressed
             progress(told, len(town.district.presses))

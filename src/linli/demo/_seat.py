@@ -11,13 +11,19 @@ ADMINISTRATOR = "administrator"
 _SIGN_IN_NEEDED = 401
 _CONFLICT = 409
 T = TypeVar("T")
+Settle = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """Wait for nothing: in a live demo life goes on beside a request."""
 
 
 class Seat:
-    """Asks the node as one person."""
+    """Asks the node as one person; after each answer `settle` is awaited, so that what follows from it has happened."""
 
-    def __init__(self, door: Client, person: str) -> None:
+    def __init__(self, door: Client, person: str, settle: Settle = at_once) -> None:
         """Sit down as `person`; nothing is sent yet."""
+        self._settle = settle
         self.person = person
         self._door = door
         self._client: Client | None = None
@@ -28,12 +34,9 @@ class Seat:
         Raises: ClientProblem, NodeUnreachable: as the client does.
         """
         try:
-            return await question(await self.signed_in())
-        except ClientProblem as problem:
-            if problem.status != _SIGN_IN_NEEDED:
-                raise
-        self.leave()
-        return await question(await self.signed_in())
+            return await self._asked(question)
+        finally:
+            await self._settle()
 
     async def signed_in(self) -> Client:
         """Return the client of this person."""
@@ -44,6 +47,15 @@ class Seat:
     def leave(self) -> None:
         """Forget the sign-in: the next question signs in anew."""
         self._client = None
+
+    async def _asked(self, question: Callable[[Client], Awaitable[T]]) -> T:
+        try:
+            return await question(await self.signed_in())
+        except ClientProblem as problem:
+            if problem.status != _SIGN_IN_NEEDED:
+                raise
+        self.leave()
+        return await question(await self.signed_in())
 
     async def try_to(self, question: Callable[[Client], Awaitable[T]]) -> T | None:
         """Ask, and return None when somebody was faster or the moment has passed (409)."""

@@ -21,7 +21,7 @@ from linli.client import Client
 from ._agenda import Agenda
 from ._district import District, HelperPlan
 from ._presses import Course, Press, course, think_us
-from ._seat import ADMINISTRATOR, Seat
+from ._seat import ADMINISTRATOR, Seat, Settle, at_once
 from ._trip import Trip
 
 BEFORE_ARRIVAL = frozenset({"received", "triaged", "offered", "accepted", "enRoute", "noProvider", "reopened"})
@@ -64,6 +64,7 @@ class Town:
     """All simulated people of a district, over one line to the node.
 
     `move_every_us`: how often a helper on his way tells where he is; None = half way and on arrival only.
+    `settle`: awaited after every single request.
     """
 
     door: Client
@@ -71,6 +72,7 @@ class Town:
     start_us: int
     now_us: Callable[[], int]
     move_every_us: int | None = None
+    settle: Settle = at_once
     agenda: Agenda = field(default_factory=Agenda)
     workers: dict[str, Worker] = field(default_factory=dict)
     cases: dict[str, Case] = field(default_factory=dict)
@@ -82,10 +84,10 @@ class Town:
 
     def __post_init__(self) -> None:
         """Give every simulated helper a seat; those steered by hand stay with whoever signs in as them."""
-        self.office = Seat(self.door, ADMINISTRATOR)
+        self.office = Seat(self.door, ADMINISTRATOR, self.settle)
         for plan in self.district.helpers:
             if not plan.by_hand:
-                self.workers[plan.id] = Worker(plan, Seat(self.door, plan.id))
+                self.workers[plan.id] = Worker(plan, Seat(self.door, plan.id, self.settle))
 
     # callers
 
@@ -95,7 +97,7 @@ class Town:
 
     async def press(self, press: Press) -> None:
         """Press, unless this very press arrived before a restart: then go on from where the call is."""
-        seat = Seat(self.door, self.caller_of(press))
+        seat = Seat(self.door, self.caller_of(press), self.settle)
         key = f"demo-{self.district.seed}-{press.index}"
         placed = await seat.ask(
             lambda client: client.place_call(
