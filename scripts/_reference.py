@@ -254,11 +254,12 @@ def _figures() -> Iterator[str]:
     benches = orjson.loads(measured.read_bytes())["benches"] if measured.exists() else {}
     yield from _head("what", "measured", "smallest to largest", "bench")
     for figure in asked.get("figure", []):
-        bench = benches[figure["bench"]]
-        line = next(
-            line for line in bench["results"] if (line["bench"], line["case"]) == (figure["name"], figure["case"])
-        )
-        value = line[figure["field"]]
+        bench = benches.get(figure["bench"], {"results": []})
+        named = [line for line in bench["results"] if (line["bench"], line["case"]) == (figure["name"], figure["case"])]
+        if not named:
+            yield _row(figure["text"], "not measured yet", "", f"`make bench ARGS={figure['bench']}`")
+            continue
+        value = named[0][figure["field"]]
         ends = value if isinstance(value, dict) else {"median": value, "min": value, "max": value}
         middle, low, high = (_number(ends[end], figure) for end in ("median", "min", "max"))
         yield _row(
@@ -267,7 +268,7 @@ def _figures() -> Iterator[str]:
             f"{low} to {high}" if low != high else "",
             f"`make bench ARGS={figure['bench']}`, {bench['date']}, {bench['env']['cores']} cores",
         )
-    yield from _policies(benches.get("policies"), asked.get("policies", {}))
+    yield from _policies(benches.get("policies"), asked["policies"])
 
 
 def _policies(bench: dict[str, Any] | None, words: dict[str, str]) -> Iterator[str]:

@@ -4,6 +4,8 @@ import ast
 import re
 
 FUNCTION_LINES_MAX = 70
+NEARLY_ALL_LINES_MAX = 50
+MIDDLE_LINES_MAX = 10
 FILE_LINES_MAX = 800
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "services", "service", "manager", "misc"}
 # A page, a code list or a type may be named for what it shows; the ban is on places where code is put away.
@@ -37,6 +39,18 @@ def test_no_function_is_longer_than_a_screen(modules, root):
         and (lines := (node.end_lineno or 0) - node.lineno + 1) > FUNCTION_LINES_MAX
     ]
     assert long == []
+
+
+def test_nearly_every_function_is_much_shorter(modules, root):
+    lengths = sorted(
+        (node.end_lineno or 0) - node.lineno + 1
+        for path in modules
+        if path.is_relative_to(root / "src")
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    assert lengths[len(lengths) // 2] <= MIDDLE_LINES_MAX
+    assert lengths[len(lengths) * 95 // 100] < NEARLY_ALL_LINES_MAX
 
 
 def test_no_code_file_is_longer_than_a_sitting(files, root):

@@ -1,6 +1,8 @@
 """What may stand in the repository: no large files, no addresses of registries, no paths of a machine."""
 
 import re
+import subprocess
+import tomllib
 
 BYTES_MAX = 1_000_000
 # Put together here so that this file does not hold what it forbids.
@@ -56,8 +58,6 @@ def test_no_two_sets_of_requirements_disagree(root):
 
 
 def test_every_dependency_is_pinned_for_running(root):
-    import tomllib
-
     declared = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
     pinned = set(re.findall(r"^([a-z0-9_.-]+)==", (root / "requirements/run.txt").read_text("utf-8"), re.MULTILINE))
     assert {re.split(r"[><=~ \[]", line)[0] for line in declared} - pinned == set()
@@ -70,3 +70,6 @@ def test_every_script_is_plain_sh_and_may_be_run(root):
         first = script.read_text("utf-8").splitlines()[0]
         assert first in {"#!/bin/sh", "#!/usr/bin/env python3"}, f"{script.name} begins with {first}"
         assert script.stat().st_mode & 0o111, f"{script.name} is not executable"
+        if first == "#!/bin/sh":
+            read = subprocess.run(["sh", "-n", script], capture_output=True, text=True, check=False)
+            assert read.returncode == 0, read.stderr
