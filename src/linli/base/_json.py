@@ -29,9 +29,9 @@ def read_json(body: bytes, *, bytes_max: int = BODY_BYTES_MAX, depth_max: int = 
     return value
 
 
-def write_json(value: object) -> bytes:
-    """Return `value` as compact UTF-8 JSON."""
-    return orjson.dumps(value)
+def write_json(value: object, *, pretty: bool = False) -> bytes:
+    """Return `value` as UTF-8 JSON: compact, or indented for people."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 if pretty else None)
 
 
 def _deeper_than(value: object, depth: int) -> bool:

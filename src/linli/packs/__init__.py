@@ -2,9 +2,11 @@
 
 A pack is a folder with `pack.toml`; its form is checked key by key, then its rules, then its scenarios, and a wrong pack
 is refused whole with every fault and its place. What is right becomes the kinds, skills and urgent words that dispatch
-asks for. packs never runs code from a pack, never decides about a call, and never touches the store.
+asks for, and stands as ServiceKind entities for everybody to read (`publish`). packs never runs code from a pack, never
+decides about a call, and never touches the store.
 """
 
 from ._packs import BUILTIN, Pack, Packs, load_pack, read_urgent_words
+from ._publish import publish
 
-__all__ = ["BUILTIN", "Pack", "Packs", "load_pack", "read_urgent_words"]
+__all__ = ["BUILTIN", "Pack", "Packs", "load_pack", "publish", "read_urgent_words"]

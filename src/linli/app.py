@@ -1,0 +1,183 @@
+"""The composition root: the only place that builds things. A `Node` is one running linli."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from linli.base import Clock, Ids, Settings, SteppedClock, seeded, setting
+from linli.base.errors import BadSetting, StartError
+from linli.broker import TENANT, Broker
+from linli.dispatch import Dispatch, Tuning
+from linli.packs import Packs, publish
+from linli.store import SqliteStore
+from linli.travel import Network
+from linli.trust import Act, AllowTable, NodeSecret, Principal, Sessions
+from linli.vocab import vocabulary
+from linli.web import HOSTS, SIGN_IN, Asking, Doors, Live, Person, PressToOffer, WebApp
+
+NODE_CODE = setting("node.code", "990101000000", "Region code of this node, 12 digits; it stands in the ids made here.")
+NODE_SCOPE = setting(
+    "node.scope", "/cn/r99/r9901/r990101", "Scope of what this node makes where nothing finer is known."
+)
+NODE_NAME_ZH = setting("node.name_zh", "邻里", "Name of this node in Chinese.")
+NODE_NAME_EN = setting("node.name_en", "linli", "Name of this node in English.")
+NODE_PHONE = setting("node.phone", "", "Phone number of the seat on duty, shown on every resident's page.")
+POLICY = setting(
+    "dispatch.policy",
+    "open",
+    "How calls and helpers are joined: open (closest pair first, across borders), or the controls closed and nearest.",
+    ("open", "closed", "nearest"),
+)
+PACKS_OFF = setting("packs.off", "", "Keys of built-in packs that are switched off, with commas.")
+PACKS_DIR = setting("packs.dir", "", "Folder with further packs, one folder each.")
+
+STARTING = Act(Principal("engine:app", "engine", ("/",)), "operation")
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a node is to be built from, beside its settings.
+
+    `city_clock` makes the city's clock; it is told the last moment that stands in the log, behind which it must not
+    start (0 for a new database).
+    """
+
+    data: Path
+    settings: Settings
+    city_clock: Callable[[int], Clock]
+    wall_clock: Clock
+    network: Network | None = None
+    sign_in: Literal["open", "demo"] | None = None
+    people: Sequence[Person] = ()
+    seed: int | None = None
+    sync: Literal["full", "normal", "off"] | None = None
+    policy: str | None = None
+    name: dict[str, str] | None = None
+    phone: str | None = None
+
+
+@dataclass(slots=True)
+class Node:
+    """One running linli: its store, engines and web application."""
+
+    store: SqliteStore
+    broker: Broker
+    dispatch: Dispatch
+    live: Live
+    web: WebApp
+    city_clock: Clock
+    doors: Doors
+    home_scope: str
+
+    async def start(self) -> None:
+        """Start the engines: from here on calls go on by themselves."""
+        await publish(self.doors.packs, self.broker, STARTING, self.home_scope)
+        await self.live.start()
+        await self.dispatch.start()
+
+    async def stop(self) -> None:
+        """Stop in order: engines, streams, store."""
+        await self.dispatch.stop()
+        await self.live.stop()
+        await self.store.close()
+        if self.doors.network is not None:
+            await self.doors.network.close()
+
+    async def settle(self) -> None:
+        """Return when no request is open and every reader of the log has done its work."""
+        await self.web.idle()
+        await self.dispatch.settled()
+        await self.live.settled()
+
+    async def next_due_us(self) -> int | None:
+        """Return when the engine wants to be woken next, in city time."""
+        return await self.dispatch.next_due_us()
+
+    async def advance_to(self, at_us: int) -> None:
+        """Move a stepped city clock, do what falls due, settle."""
+        if not isinstance(self.city_clock, SteppedClock):
+            raise StartError("Only a stepped clock can be advanced.")
+        self.city_clock.advance_to(at_us)
+        await self.dispatch.run_due()
+        await self.settle()
+
+    def now_us(self) -> int:
+        """Return the city's time."""
+        return self.city_clock.now_us()
+
+
+async def build(plan: Plan) -> Node:
+    """Build a node; nothing runs until `start`.
+
+    Raises: StartError and its kin: with what is wrong and what to do.
+    """
+    settings = plan.settings
+    plan.data.mkdir(parents=True, exist_ok=True)
+    store = SqliteStore.open(
+        database_of(settings, plan.data),
+        sync=plan.sync or settings["store.sync"],
+        pending_max=settings["store.pending_max"],
+        bytes_cache_mb=settings["store.bytes_cache_mb"],
+    )
+    clock = plan.city_clock(await _last_moment_us(store))
+    allow, secret = AllowTable(), NodeSecret(plan.data / "node.secret")
+    ids = Ids(settings[NODE_CODE], seeded(plan.seed) if plan.seed is not None else None)
+    broker = Broker(store, vocabulary(), allow, clock, ids=ids, home_scope=settings[NODE_SCOPE])
+    packs = Packs.load(
+        [Path(settings[PACKS_DIR])] if settings[PACKS_DIR] else (),
+        off=[key.strip() for key in settings[PACKS_OFF].split(",") if key.strip()],
+    )
+    dispatch = Dispatch(
+        broker,
+        allow,
+        plan.network,
+        packs,
+        clock,
+        ids,
+        secret,
+        policy=plan.policy or settings[POLICY],
+        home_scope=settings[NODE_SCOPE],
+        tuning=Tuning.of(settings),
+    )
+    live = Live(broker)
+    pressing = PressToOffer(broker)
+    live.observe(pressing.observe)
+    doors = Doors(
+        broker=broker,
+        dispatch=dispatch,
+        packs=packs,
+        network=plan.network,
+        allow=allow,
+        asking=Asking(
+            Sessions(plan.wall_clock), secret, sign_in=plan.sign_in or settings[SIGN_IN], hosts=settings[HOSTS]
+        ),
+        clock=clock,
+        live=live,
+        pressing=pressing,
+        name=plan.name or {"zh": settings[NODE_NAME_ZH], "en": settings[NODE_NAME_EN]},
+        phone=plan.phone or settings[NODE_PHONE],
+        people=plan.people,
+    )
+    return Node(store, broker, dispatch, live, WebApp(doors), clock, doors, settings[NODE_SCOPE])
+
+
+async def _last_moment_us(store: SqliteStore) -> int:
+    head = await store.head(TENANT)
+    rows = await store.log_since(TENANT, head - 1) if head else []
+    return rows[-1].at_us if rows else 0
+
+
+def database_of(settings: Settings, data: Path) -> Path:
+    """Return the database file: that of store.url, else linli.db in the data folder.
+
+    Raises: BadSetting: a form of address that this release does not know.
+    """
+    url = settings["store.url"]
+    if not url:
+        return data / "linli.db"
+    if not url.startswith("sqlite:///"):
+        raise BadSetting(f"store.url = {url}: write it as sqlite:///FOLDER/linli.db.")
+    return Path(url.removeprefix("sqlite:///"))

@@ -1,0 +1,31 @@
+"""cli: the command `linli`: serve, demo, circle, doctor, settings, db. Every error ends in one line with a way out.
+
+`main` reads the words, loads the settings and calls one module a command. It builds nothing itself: app.py does.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from linli.base.errors import LinliError
+
+from ._parser import parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return the exit code."""
+    options = parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except LinliError as error:
+        print(f"linli: {error.message}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+
+
+__all__ = ["main"]

@@ -1,0 +1,85 @@
+"""The words of the command line, and which command does what."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from linli import __version__
+
+from . import _circle, _db, _demo, _doctor, _serve
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="linli", description="邻里 linli: the platform of a city's communities.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True)
+
+    serve = commands.add_parser("serve", help="run a node")
+    _common(serve)
+    serve.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
+    serve.add_argument("--port", type=int, help="port; default 8800")
+    serve.add_argument("--open", action="store_true", help="no sign-in: everybody is the administrator, loopback only")
+    serve.set_defaults(run=_serve.run)
+
+    demo = commands.add_parser("demo", help="run a node with a made-up district and simulated people")
+    _common(demo)
+    demo.set_defaults(data=None)
+    demo.add_argument("--city", type=Path, help="street map, an .osm.pbf file; default: a made-up city")
+    demo.add_argument("--port", type=int, help="port; default 8800")
+    demo.add_argument("--seed", type=int, default=1, help="seed of everything made up")
+    demo.add_argument("--speed", type=float, default=10.0, help="city seconds in one real second")
+    demo.add_argument("--residents", type=int, help="how many residents to make up; default 20,000, headless 2,000")
+    demo.add_argument("--helpers", type=int, help="how many helpers; default: as the load says")
+    demo.add_argument("--load", default="normal", help="normal, peak or a scenario FILE.toml")
+    demo.add_argument("--fresh", action="store_true", help="throw away the demo's data and begin anew")
+    demo.add_argument("--quiet", action="store_true", help="no simulated calls: only people who sign in call")
+    demo.add_argument("--calls", type=int, help="headless: run this many calls to their end, then print a summary")
+    demo.add_argument(
+        "--hours", type=float, help="headless: over how many hours the calls come; default: as the load says"
+    )
+    demo.add_argument("--seeds", help="headless: several seeds, like 101-110")
+    demo.add_argument("--policy", choices=("open", "closed", "nearest"), help="how calls and helpers are joined")
+    demo.add_argument("--json", action="store_true", help="headless: print the summary as JSON")
+    demo.add_argument("--out", type=Path, help="headless: write the summary to this file as well")
+    demo.set_defaults(run=_demo.run)
+
+    circle = commands.add_parser("circle", help="who and what is within reach of a place")
+    _common(circle)
+    circle.add_argument("lon", type=float)
+    circle.add_argument("lat", type=float)
+    circle.add_argument("--minutes", type=float, default=60.0)
+    circle.add_argument("--mode", choices=("walk", "ebike", "drive"), default="walk")
+    circle.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
+    circle.add_argument("--geojson", action="store_true", help="print the outline as GeoJSON")
+    circle.set_defaults(run=_circle.run)
+
+    doctor = commands.add_parser("doctor", help="say what is wrong with this machine, and the way out")
+    _common(doctor)
+    doctor.set_defaults(run=_doctor.run)
+
+    settings = commands.add_parser("settings", help="list all settings with their values and sources")
+    _common(settings)
+    settings.set_defaults(run=_doctor.settings)
+
+    database = commands.add_parser("db", help="check, back up or restore the database")
+    kinds = database.add_subparsers(dest="what", required=True)
+    for name, text in (
+        ("backup", "copy the database of --data to FILE, also while a node runs"),
+        ("restore", "put FILE in the place of the database of --data; no node may run"),
+        ("check", "read the whole database and say whether it is sound"),
+    ):
+        kind = kinds.add_parser(name, help=text)
+        _common(kind)
+        if name != "check":
+            kind.add_argument("file", type=Path)
+        kind.set_defaults(run={"backup": _db.backup, "restore": _db.restore, "check": _db.check}[name])
+    return top
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", type=Path, default=Path("linli-data"), help="folder of the database; default linli-data"
+    )
+    parser.add_argument("--config", type=Path, help="settings file; default linli.toml where there is one")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting")

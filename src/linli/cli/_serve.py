@@ -1,0 +1,139 @@
+"""`linli serve`, and how a node listens: a free loopback port, a clean end on Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import errno
+import socket
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any
+
+import uvicorn
+import uvloop
+
+from linli.app import Node, Plan, build
+from linli.base import FastClock, Settings, WallClock, setting
+from linli.base.errors import StartError
+from linli.travel import Network
+
+from ._start import load_settings, open_map
+
+HOST = setting("web.host", "127.0.0.1", "Address to listen on. Without sign-in only a loopback address is accepted.")
+PORT = setting("web.port", 8800, "Port to listen on; 0 takes any free one.")
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a node until it is told to stop."""
+    settings = load_settings(options)
+    network = open_map(options.city, options.data, settings) if options.city else None
+    return run_loop(_serve(options, settings, network))
+
+
+async def _serve(options: argparse.Namespace, settings: Settings, network: Network | None) -> int:
+    wall = WallClock()
+    plan = Plan(options.data, settings, lambda last_us: FastClock(max(last_us, wall.now_us())), wall, network)
+    if options.open:
+        plan.sign_in = "open"
+    node = await build(plan)
+    notes = []
+    if node.doors.asking.sign_in == "open":
+        notes.append("No sign-in: whoever uses this machine is the administrator.")
+    if network is None:
+        notes.append("No map: travel times are guessed from the distance. Give one with --city FILE.osm.pbf.")
+    async with running(node, settings, options.port, notes=notes) as server:
+        await server.serve_on()
+    return 0
+
+
+def run_loop(main: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine on uvloop to its end."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(main)
+
+
+class Server(uvicorn.Server):
+    """uvicorn on a socket of ours; live streams end before it waits for its connections."""
+
+    def __init__(self, node: Node, listener: socket.socket) -> None:
+        """Serve `node` on a socket that already listens."""
+        super().__init__(
+            uvicorn.Config(
+                node.web,
+                http="httptools",
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                timeout_graceful_shutdown=3,
+            )
+        )
+        self.address = _address(listener)
+        self._node = node
+        self._listener = listener
+
+    async def serve_on(self) -> None:
+        """Serve until a signal comes."""
+        await self.serve(sockets=[self._listener])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the live streams, then everything else."""
+        await self._node.live.stop()
+        await super().shutdown(sockets)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    node: Node, settings: Settings, port: int | None, *, ready: bool = True, notes: Sequence[str] = ()
+) -> AsyncIterator[Server]:
+    """Start a node, give its server, and stop the node at the end. `ready`: print the address at once.
+
+    Raises: StartError: the port is taken, or the address may not be used.
+    """
+    try:
+        listener = listen(settings, port)
+        server = Server(node, listener)
+        await node.start()
+        if ready:
+            print(f"ready {server.address}", flush=True)
+        for note in notes:
+            print(f"  {note}", flush=True)
+        yield server
+    finally:
+        await node.stop()
+
+
+def listen(settings: Settings, port: int | None) -> socket.socket:
+    """Return a listening socket.
+
+    Raises: StartError: with what is in the way, and the way out.
+    """
+    host, number = settings[HOST], settings[PORT] if port is None else port
+    if host not in _LOOPBACK:
+        raise StartError(
+            f"web.host = {host}: without sign-in this node listens on the loopback address only. "
+            "Use 127.0.0.1, or put a reverse proxy that signs people in before it."
+        )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, number))
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise StartError(
+                f"Port {number} is taken by another program. Take another one: --port {number + 1}, or --port 0 for any."
+            ) from error
+        raise StartError(f"Cannot listen on {host}:{number}: {error.strerror}.") from error
+    listener.listen(1024)
+    return listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,66 @@
+"""Answers: JSON, problem details for every error, and the headers that every answer carries."""
+
+from __future__ import annotations
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from linli.base import BODY_BYTES_MAX, read_json, write_json
+from linli.base.errors import InvalidRequest, LinliError, TooLarge
+
+log = structlog.get_logger("web")
+
+SAFE_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+
+def answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """Return `value` as JSON that no cache keeps."""
+    return Response(
+        write_json(value), status, {"cache-control": "no-store", **(headers or {})}, media_type="application/json"
+    )
+
+
+def problem(error: LinliError) -> Response:
+    """Return an error in the one shape of every route (RFC 9457)."""
+    headers = {"retry-after": "1"} if error.status == 503 else {}
+    return Response(write_json(error.problem()), error.status, headers, media_type="application/problem+json")
+
+
+async def on_linli_error(request: Request, error: Exception) -> Response:
+    """Answer an error of the tree; its facts go to the log only."""
+    if not isinstance(error, LinliError):
+        return await on_any_error(request, error)
+    log.info("web.request.refused", code=error.code, path=request.url.path, **error.facts)
+    return problem(error)
+
+
+async def on_any_error(request: Request, error: Exception) -> Response:
+    """Answer a defect of ours without showing its inside."""
+    log.error("web.request.failed", path=request.url.path, exc_info=error)
+    return problem(LinliError())
+
+
+async def body_of(request: Request, *, optional: bool = False) -> dict[str, object]:
+    """Return the JSON object in a request's body.
+
+    Raises: TooLarge, InvalidRequest: no JSON object.
+    """
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_BYTES_MAX:
+            raise TooLarge(f"The body may hold at most {BODY_BYTES_MAX} bytes.")
+        chunks.append(chunk)
+    body = b"".join(chunks)
+    if optional and not body.strip():
+        return {}
+    value = read_json(body)
+    if not isinstance(value, dict):
+        raise InvalidRequest('The body must be a JSON object, like {"kind": "elder.sos"}.')
+    return value

@@ -1,0 +1,60 @@
+"""Sign-in of the demo: one click as somebody made up. Never on a node that anybody else can reach."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from linli.base import type_of_urn
+from linli.base.errors import BadRequestData, NotAllowed, ResourceNotFound
+from linli.broker import Broker, Plain
+from linli.trust import Act, Principal
+
+ENGINE = Principal("engine:web", "engine", ("/",))
+LOOKING = Act(ENGINE, "operation")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One made-up person of the one-click list: `id` is what POST /api/sign-in takes."""
+
+    id: str
+    role: str
+    name: str
+    area: str = ""
+    text: dict[str, str] = field(default_factory=dict)
+
+
+async def principal_of(broker: Broker, person_id: str) -> Principal:
+    """Return the principal behind the id of a made-up person.
+
+    `administrator`; `worker:<Area id>`; `official:<Area id>`; the id of a Helper or of a Resident.
+    Raises: BadRequestData: no such form. ResourceNotFound: nobody has this id.
+    """
+    if person_id == "administrator":
+        return Principal(person_id, "administrator", ("/",), name="administrator")
+    kind, _, area_id = person_id.partition(":")
+    if kind in ("worker", "official"):
+        area = await _existing(broker, area_id)
+        role = "community_worker" if kind == "worker" else "city_official"
+        return Principal(person_id, role, area.scopes, name=kind)
+    if type_of_urn(person_id) not in ("Helper", "Resident"):
+        raise BadRequestData("person: take an id from GET /api/people.")
+    person = await _existing(broker, person_id)
+    role = "helper" if person.type == "Helper" else "resident"
+    return Principal(person_id, role, person.scopes, name=str(person.values.get("fullName", "")))
+
+
+async def _existing(broker: Broker, entity_id: str) -> Plain:
+    found = await broker.read(LOOKING, entity_id)
+    if found is None:
+        raise ResourceNotFound("Nobody here has this id.")
+    return found
+
+
+def demo_only(sign_in: str) -> None:
+    """Refuse one-click sign-in outside the demo.
+
+    Raises: NotAllowed.
+    """
+    if sign_in != "demo":
+        raise NotAllowed("One-click sign-in exists in the demo only.")

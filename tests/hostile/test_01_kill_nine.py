@@ -1,0 +1,173 @@
+"""Hostile test 01: the process is killed at any moment under load; nothing acknowledged is lost, nobody served twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from real_node import RealNode
+from town import EAST, LAT, LON, START_US, WEST, a_district, a_helper, a_shift, helper_id, prop
+
+from linli.base import MINUTE_US, WallClock, to_wire_time
+from linli.client import Client, ClientProblem, NodeUnreachable
+
+KILLS = int(os.environ.get("LINLI_KILLS", "3"))
+HELPERS = 12
+CALLERS = 6
+
+
+class Load:
+    """Callers who press and helpers who serve, both through the public doors, across kills."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.url = ""
+        self.up = asyncio.Event()
+        self.acknowledged: dict[str, tuple[str, str]] = {}
+        self.pressed = 0
+
+    async def caller(self, name: str) -> None:
+        """Press again and again with a key made once a press; repeat each press until it is acknowledged."""
+        while True:
+            self.pressed += 1
+            key, mark = f"{name}-{self.pressed}", f"{name}-{self.pressed}"
+            place = LON + 0.002 + self.random.random() * 0.036, LAT + 0.002 + self.random.random() * 0.036
+            placed = None
+            while placed is None:
+                await self.up.wait()
+                client = Client(self.url)
+                try:
+                    placed = await client.calling_as(mark).place_call("elder.care_visit", *place, key=key)
+                except (NodeUnreachable, ClientProblem):
+                    await asyncio.sleep(0.05)
+                finally:
+                    await client.close()
+            known = self.acknowledged.setdefault(key, (placed.id, placed.watch))
+            assert known == (placed.id, placed.watch)
+            await asyncio.sleep(0.02)
+
+    async def helper(self, number: int) -> None:
+        """Take what is offered, go, arrive, finish; after a kill ask the node where one stands."""
+        while True:
+            await self.up.wait()
+            client = Client(self.url)
+            try:
+                me = await client.sign_in(helper_id(number))
+                while True:
+                    await self._next_step(me)
+                    await asyncio.sleep(0.02)
+            except (NodeUnreachable, ClientProblem):
+                await asyncio.sleep(0.05)
+            finally:
+                await client.close()
+
+    @staticmethod
+    async def _next_step(me: Client) -> None:
+        page = await me.helper_me()
+        if page["call"] is not None:
+            step = {"accepted": me.depart, "enRoute": me.arrive, "onSite": me.finish}[page["call"]["state"]]
+            await step(page["call"]["id"])
+        elif page["offer"] is not None:
+            await me.accept(page["offer"]["id"])
+
+
+async def load_people(url: str) -> None:
+    client = Client(url)
+    admin = await client.sign_in("administrator")
+    people = []
+    for number in range(HELPERS):
+        code = WEST if number % 2 else EAST
+        shift = a_shift(number, code)
+        now_us = WallClock().now_us()
+        shift["from"], shift["to"] = (prop(to_wire_time(now_us + hours * 60 * MINUTE_US)) for hours in (-1, 12))
+        people += [a_helper(number, code, LON + 0.003 * number, LAT + 0.02), shift]
+    await admin.upsert_batch([*a_district(), *people], purpose="staff")
+    await client.close()
+
+
+async def look_back(url: str, load: Load) -> dict[str, int]:
+    """Count what must be zero: acknowledged presses that are gone, calls accepted twice, helpers on two calls."""
+    client = Client(url)
+    admin = await client.sign_in("administrator")
+    lost = 0
+    for call_id, watch in load.acknowledged.values():
+        try:
+            seen = await client.watching(watch).call(call_id)
+            lost += seen["id"] != call_id
+        except ClientProblem:
+            lost += 1
+    calls, offers = await everything(admin, "ServiceCall"), await everything(admin, "Offer")
+    accepted = Counter(offer["call"] for offer in offers if offer["answer"] == "accepted")
+    working = Counter(
+        call["assigned"] for call in calls if call["state"] in ("accepted", "enRoute", "onSite") and "assigned" in call
+    )
+    keys = Counter(call.get("pressKey") for call in calls)
+    await client.close()
+    return {
+        "acknowledged": len(load.acknowledged),
+        "done": sum(call["state"] in ("done", "confirmed", "closed") for call in calls),
+        "lost": lost,
+        "servedTwice": sum(count > 1 for count in accepted.values()),
+        "doubled": sum(count > 1 for key, count in keys.items() if key),
+        "onTwoCalls": sum(count > 1 for count in working.values()),
+    }
+
+
+async def everything(admin: Client, type_name: str) -> list[dict]:
+    found: list[dict] = []
+    while True:
+        page = await admin.entities(type_name, purpose="service", limit=1000, offset=len(found), simplified=True)
+        found += page
+        if len(page) < 1000:
+            return found
+
+
+async def rounds(folder: Path, kills: int, seed: int) -> dict[str, int | float]:
+    node, load = RealNode(folder), Load(seed)
+    await node.start()
+    load.url = node.url
+    await load_people(node.url)
+    load.up.set()
+    crowd = [asyncio.create_task(load.caller(f"c{i}")) for i in range(CALLERS)]
+    crowd += [asyncio.create_task(load.helper(i)) for i in range(HELPERS)]
+    try:
+        for _ in range(kills):
+            await asyncio.sleep(0.2 + load.random.random() * 0.8)
+            load.up.clear()
+            await node.kill()
+            await node.start()
+            load.url = node.url
+            load.up.set()
+        await asyncio.sleep(1.0)
+    finally:
+        for one in crowd:
+            one.cancel()
+        ended = await asyncio.gather(*crowd, return_exceptions=True)
+    assert [one for one in ended if not isinstance(one, asyncio.CancelledError)] == []
+    sums = await look_back(node.url, load)
+    assert await node.stop() == 0
+    return {**sums, "kills": kills, "slowestStartS": round(max(node.starts_s), 2)}
+
+
+def judge(sums: dict[str, int | float]) -> None:
+    sys.stdout.write(f"{sums}\n")
+    assert sums["acknowledged"] > 0
+    assert sums["done"] > 0
+    assert {name: sums[name] for name in ("lost", "servedTwice", "doubled", "onTwoCalls")} == {
+        "lost": 0, "servedTwice": 0, "doubled": 0, "onTwoCalls": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_nothing_acknowledged_is_lost_and_nobody_is_served_twice(tmp_path: Path) -> None:
+    judge(asyncio.run(rounds(tmp_path, KILLS, START_US)))
+
+
+@pytest.mark.proof
+def test_a_hundred_kills(tmp_path: Path) -> None:
+    judge(asyncio.run(rounds(tmp_path, 100, START_US)))
