@@ -26,13 +26,16 @@ class Event(NamedTuple):
 
 
 class Power(apsw.VFS):
-    """The layer; `fails(what, number)` tells whether the n-th sync or write since `arm` shall fail."""
+    """The layer; `fails(what, number)` tells whether the n-th of its kind since `arm` shall fail.
+
+    Kinds: sync; write = to the WAL or another journal; move = to the database itself.
+    """
 
     def __init__(self) -> None:
         self.name = f"power{next(_names)}"
         self.journal: list[Event] = []
         self._fails: Callable[[str, int], bool] | None = None
-        self._counts = {"sync": 0, "write": 0}
+        self._counts = {"sync": 0, "write": 0, "move": 0}
         super().__init__(self.name, "")
 
     def xOpen(self, name: Any, flags: list[int]) -> apsw.VFSFile:
@@ -48,7 +51,7 @@ class Power(apsw.VFS):
 
     def arm(self, fails: Callable[[str, int], bool] | None) -> None:
         self._fails = fails
-        self._counts = {"sync": 0, "write": 0}
+        self._counts = {"sync": 0, "write": 0, "move": 0}
 
     def may_fail(self, what: str) -> None:
         self._counts[what] += 1
@@ -94,7 +97,7 @@ class _File(apsw.VFSFile):
         self._name = Path(path).name if path else "temporary"
 
     def xWrite(self, content: bytes, offset: int) -> None:
-        self._power.may_fail("write")
+        self._power.may_fail("move" if self._name.endswith(".db") else "write")
         super().xWrite(content, offset)
         self._power.journal.append(Event("write", self._name, offset, bytes(content)))
 

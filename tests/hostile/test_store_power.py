@@ -164,10 +164,34 @@ async def test_on_a_disk_that_stays_broken_everybody_is_told_and_nobody_hangs(
     assert (store.trouble, await store.count("default", Find())) == (None, 3)
 
 
-@pytest.mark.parametrize("what", ["sync", "write"])
+async def test_a_commit_that_complains_after_it_took_effect_counts_as_done(broken: tuple[Power, SqliteStore]) -> None:
+    power, store = broken
+    store._writing.wal_autocheckpoint(1)  # the pages move inside COMMIT, so that a fault there comes out of it
+    power.arm(lambda what, number: what == "move" and number == 1)
+    done = await asyncio.gather(*(store.commit(a_change(n)) for n in range(1, 8)))
+    assert store.trouble is not None
+    assert [committed.seq for committed in done] == list(range(6, 27, 3))
+    assert len(await store.log_since("default", 0)) == 24
+    await store.commit(a_change(9))
+    assert (store.trouble, await store.head("default")) == (None, 27)
+
+
+async def test_pages_that_cannot_be_moved_out_of_the_wal_refuse_no_write(tmp_path: Path) -> None:
+    power = Power()
+    path = tmp_path / "linli.db"
+    store = SqliteStore.open(path, checkpoint_pages=1, vfs=power.name)
+    power.arm(lambda what, _number: what == "move")
+    for number in range(5):
+        await store.commit(a_change(number))
+    power.arm(None)
+    await store.close()
+    assert check_file(path).entities == 6
+
+
+@pytest.mark.parametrize("what", ["sync", "write", "move"])
 async def test_the_nth_operation_fails_and_all_that_was_answered_stands(tmp_path: Path, what: str) -> None:
     failures = 0
-    for nth in range(1, 31):
+    for nth in range(1, 26):
         power = Power()
         path = tmp_path / f"{nth}.db"
         store = SqliteStore.open(path, checkpoint_pages=10, vfs=power.name)
@@ -185,7 +209,7 @@ async def test_the_nth_operation_fails_and_all_that_was_answered_stands(tmp_path
         kept = {stored.entity_id for stored in await again.find("default", Find())}
         await again.close()
         assert kept - {"urn:x:shared"} == set(acknowledged)
-    assert failures > 10
+    assert failures > 10 or what == "move"
 
 
 def _only(what: str, nth: int) -> Callable[[str, int], bool]:

@@ -1,7 +1,7 @@
 """The one writer thread: whatever arrived while the last commit ran becomes the next transaction.
 
 A piece of work waits in a bounded queue. The thread takes all that wait, opens one transaction, does each behind its own
-savepoint, commits (which syncs), and only then answers all of them by one call into the event loop. There is no timer:
+savepoint (if there are several), commits (which syncs), and only then answers all of them by one call into the event loop. There is no timer:
 alone, a Change is committed at once; under load, many share one sync.
 
 Pages that pile up in the WAL are moved into the database after the answers have gone out, never inside a COMMIT.
@@ -182,7 +182,7 @@ class Writer:
             began = True
             self._pen.begin()
             for task in tasks:
-                self._add(batch, task, self._guarded(task.work))
+                self._add(batch, task, self._guarded(task.work, alone=len(tasks) == 1))
             self._pen.save_counters()
             self._audience.announce(batch)
             self._connection.execute("COMMIT")
@@ -192,7 +192,8 @@ class Writer:
                 return batch
             self._audience.retract(batch)
             raise _TransactionLost(began=began) from error
-        self.trouble = None
+        if any(isinstance(outcome, Written) for _, outcome in batch.outcomes):
+            self.trouble = None
         return batch
 
     @staticmethod
@@ -202,19 +203,27 @@ class Writer:
             batch.touched |= outcome.touched
             batch.heads |= outcome.heads
 
-    def _guarded(self, work: Work) -> Outcome:
+    def _guarded(self, work: Work, *, alone: bool) -> Outcome:
+        """Do one piece behind a savepoint, or, where it is the only one, behind the transaction itself.
+
+        A savepoint copies each page before its first change; a Change of many entities should not pay for that.
+        """
         mark = self._pen.mark()
-        self._connection.execute("SAVEPOINT one")
+        if not alone:
+            self._connection.execute("SAVEPOINT one")
         try:
             outcome: Outcome = work(self._pen)
         except Exception as error:
             # Some faults of the disk end the whole transaction: then it is not this piece alone that failed.
             if not self._connection.in_transaction:
                 raise
-            self._connection.execute("ROLLBACK TO one")
+            self._connection.execute("ROLLBACK" if alone else "ROLLBACK TO one")
+            if alone:
+                self._connection.execute("BEGIN IMMEDIATE")
             self._pen.back_to(mark)
             outcome = self._refusal(error)
-        self._connection.execute("RELEASE one")
+        if not alone:
+            self._connection.execute("RELEASE one")
         return outcome
 
     def _refusal(self, error: Exception) -> LinliError:

@@ -60,6 +60,9 @@ FROM entity_scope AS d CROSS JOIN entity AS e ON e.row = d.row WHERE d.tenant = 
 -- rows_of_types
 SELECT row FROM entity_type WHERE tenant = ? AND type IN (SELECT value FROM json_each(?))
 
+-- number_of_types
+SELECT coalesce(sum(entities), 0) FROM type_count WHERE tenant = ? AND type IN (SELECT value FROM json_each(?))
+
 -- rows_of_key
 SELECT row FROM entity_key WHERE tenant = ? AND name = ? AND value IN (SELECT value FROM json_each(?))
 
