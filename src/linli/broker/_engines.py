@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from linli.base import within_scope
-from linli.base.errors import AlreadyExists, BadRequestData, Conflict, NotAllowed, ResourceNotFound
+from linli.base.errors import BadRequestData, Conflict, NotAllowed, ResourceNotFound
 from linli.store import Change, Committed, Find, Put, Stored, Timer
 from linli.trust import Act, Decision, Verb
 from linli.vocab import EntityType, Fault
 
-from ._ground import RETRIES, Ground
+from ._ground import Ground
 from ._keys import key_text
 from ._names import inner_name
 from ._plain import Doc, Draft, Instance, Plain, decoded, drafted, plain_of
@@ -84,28 +84,29 @@ class EngineDoor(Ground):
         """
         if len({draft.id for draft in drafts}) < len(drafts):
             raise BadRequestData("One commit may hold one draft of each entity.")
-        at_us = self._clock.now_us() if at_us is None else at_us
-        for attempt in range(RETRIES):
-            drawn = [await self._drawn(act, draft, at_us, verb) for draft in drafts]
+        moment = self._clock.now_us() if at_us is None else at_us
+
+        async def attempt() -> dict[str, Plain]:
+            drawn = [await self._drawn(act, draft, moment, verb) for draft in drafts]
             change = Change(
                 tenant=act.tenant,
                 actor=act.who.id,
                 purpose=act.purpose or "",
-                at_us=at_us,
+                at_us=moment,
                 puts=tuple(one.put for one in drawn),
                 set_timers=tuple(set_timers),
                 drop_timers=tuple(drop_timers),
                 cursor=cursor,
                 audit=tuple(row for one in drawn for row in one.decision.audit),
             )
-            try:
-                committed = await self._store.commit(change)
-            except (Conflict, AlreadyExists, ResourceNotFound):
-                if attempt == RETRIES - 1 or all(draft.expect_version is not None for draft in drafts):
-                    raise
-                continue
-            return {one.put.entity_id: self._as_it_stands(one, committed, at_us) for one in drawn}
-        raise Conflict
+            committed = await self._commit(change)
+            return {one.put.entity_id: self._as_it_stands(one, committed, moment) for one in drawn}
+
+        unpinned = [draft.id for draft in drafts if draft.expect_version is None]
+        if not unpinned:
+            return await self._tried(attempt, 1)
+        async with self._in_line(act.tenant, unpinned):
+            return await self._tried(attempt)
 
     def decide(self, act: Act, verb: Verb, plain: Plain) -> Decision:
         """Ask trust whether `act` may do `verb` to an entity that was read."""

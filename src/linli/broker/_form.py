@@ -183,7 +183,7 @@ def _instances(path: str, said: Any, terms: Terms, *, nulls: bool) -> list[Insta
 def _instance(path: str, said: Any, terms: Terms, *, nulls: bool) -> Instance:
     if not isinstance(said, dict):
         said = {"value": said}
-    elif said.get("type") in _GEO_DEPTH and "coordinates" in said:
+    elif _is_geometry(said):
         said = {"type": "GeoProperty", "value": said}
     kind = _kind(path, said)
     member = VALUE_MEMBER[kind]
@@ -226,12 +226,7 @@ def _kind(path: str, said: Mapping[str, Any]) -> str:
     if kind is None and len(members) == 1:
         kind = _TYPE_OF_MEMBER[members[0]]
         value = said[members[0]]
-        if (
-            kind == "Property"
-            and isinstance(value, dict)
-            and value.get("type") in _GEO_DEPTH
-            and "coordinates" in value
-        ):
+        if kind == "Property" and _is_geometry(value):
             kind = "GeoProperty"
     if not isinstance(kind, str) or kind not in VALUE_MEMBER:
         raise BadRequestData(f"{path}: type must be one of {', '.join(VALUE_MEMBER)}.")
@@ -240,6 +235,13 @@ def _kind(path: str, said: Mapping[str, Any]) -> str:
     if kind == "Property" and path in ("location", "observationSpace", "operationSpace"):
         raise BadRequestData(f"{path}: must be a GeoProperty.")
     return kind
+
+
+def _is_geometry(value: Any) -> bool:
+    if not isinstance(value, dict) or "coordinates" not in value:
+        return False
+    shape = value.get("type")
+    return isinstance(shape, str) and shape in _GEO_DEPTH
 
 
 def _is_null(value: Any) -> bool:

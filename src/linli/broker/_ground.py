@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import orjson
 
 from linli.base import Clock, Ids
-from linli.base.errors import NotAllowed
-from linli.store import Fact, Find, Put, Store, Stored
+from linli.base.errors import AlreadyExists, Conflict, LinliError, NotAllowed, ResourceNotFound
+from linli.store import Change, Committed, Fact, Find, Put, Store, Stored
 from linli.trust import Act, AllowTable, Decision, Thing, Verb
 from linli.vocab import Vocab
 
@@ -26,10 +29,21 @@ TENANT = "default"
 #: entities judged before others get their turn on the loop
 PAGE = 250
 
-#: how often a write that nobody pinned to a version is tried again when others were faster
-RETRIES = 8
+#: how often a write that nobody pinned to a version is tried when others are faster
+TRIES = 8
 
 DEFAULT_ANSWERS_BYTES = 16 << 20
+
+T = TypeVar("T")
+
+
+class Lost(Exception):
+    """Others were faster: what was read no longer stands. `error` is what the store said to it."""
+
+    def __init__(self, error: LinliError) -> None:
+        """Keep the store's own error for the case that nobody tries again."""
+        super().__init__(error.message)
+        self.error = error
 
 
 class Ground:
@@ -64,6 +78,39 @@ class Ground:
         self._names = self._sight.names
         self._keys = Keys(vocab, self._names)
         self._answers = Answers(DEFAULT_ANSWERS_BYTES)
+        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    @asynccontextmanager
+    async def _in_line(self, tenant: str, ids: Iterable[str]) -> AsyncIterator[None]:
+        """Stand in line behind all who read, change and write the same entities; else the slower would lose for ever."""
+        async with AsyncExitStack() as held:
+            for entity_id in sorted(set(ids)):
+                key = (tenant, entity_id)
+                lock = self._locks.get(key)
+                if lock is None:
+                    lock = self._locks[key] = asyncio.Lock()
+                await held.enter_async_context(lock)
+            yield
+
+    async def _commit(self, change: Change) -> Committed:
+        try:
+            return await self._store.commit(change)
+        except (Conflict, AlreadyExists, ResourceNotFound) as error:
+            raise Lost(error) from error
+
+    @staticmethod
+    async def _tried(attempt: Callable[[], Awaitable[T]], tries: int = TRIES) -> T:
+        """Return what `attempt` returns; when others were faster it begins again, at most `tries` times.
+
+        Raises: Conflict, AlreadyExists, ResourceNotFound: others were faster each time.
+        """
+        while True:
+            tries -= 1
+            try:
+                return await attempt()
+            except Lost as lost:
+                if tries <= 0:
+                    raise lost.error from lost
 
     async def _candidates(self, tenant: str, find: Find) -> AsyncIterator[Stored]:
         """Yield what the store finds, letting others have the loop after each page."""

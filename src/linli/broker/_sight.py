@@ -110,22 +110,21 @@ class Sight:
             raise NotAllowed(f"{name} is not open for this purpose.")
 
     def check_filter(self, act: Act, filtered: frozenset[str], inner_types: frozenset[str] | None) -> None:
-        """Refuse a filter on personal attributes that the purpose does not open, whatever entities there are.
+        """Refuse a filter on an attribute that the purpose opens in none of the types that are searched (None = any).
 
-        `inner_types`: the types that are searched; None = any. Were the answer to depend on the entities, an error
-        would tell that there is one.
+        Entities play no part in it: were the answer to depend on them, an error would tell that there is one. Where the
+        purpose opens it in some types only, the filter finds it absent in the others.
 
         Raises: PurposeMissing, NotAllowed.
         """
         types = self.names.own_types if inner_types is None else [self.names.type_of([name]) for name in inner_types]
         for name in sorted(filtered):
-            for entity_type in types:
-                attribute = self.names.attribute(entity_type, name)
-                if attribute is None or attribute.pii == "none" or act.purpose in attribute.purpose:
-                    continue
-                if act.purpose is None:
-                    raise PurposeMissing(f"{attribute.name} is personal: send the header Linli-Purpose.")
-                raise NotAllowed(f"{attribute.name} is not open for this purpose.")
+            ours = [one for one in (self.names.attribute(entity_type, name) for entity_type in types) if one]
+            if not ours or any(one.pii == "none" or act.purpose in one.purpose for one in ours):
+                continue
+            if act.purpose is None:
+                raise PurposeMissing(f"{ours[0].name} is personal: send the header Linli-Purpose.")
+            raise NotAllowed(f"{ours[0].name} is not open for this purpose.")
 
     def check_write_purpose(self, act: Act, entity_type: EntityType, inner_names: list[str]) -> None:
         """Refuse to write personal attributes without a purpose, or for one that they do not serve.

@@ -7,13 +7,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import merge
 from typing import Any
-from weakref import WeakValueDictionary
 
 from linli.base import write_json
 from linli.base.errors import (
-    AlreadyExists,
     BadRequestData,
-    Conflict,
     LinliError,
     NotAllowed,
     ResourceNotFound,
@@ -24,7 +21,7 @@ from linli.vocab import EntityType
 
 from ._evaluate import wanted
 from ._form import Fragment, checked_id, read_fragment
-from ._ground import RETRIES, Ground
+from ._ground import Ground
 from ._names import DEFAULT
 from ._narrow import Narrowing, type_names
 from ._plain import Attrs, Doc, decoded
@@ -35,7 +32,6 @@ from ._terms import Terms
 from ._writing import Outcome, appended, created, replaced, updated
 
 BATCH_MAX = 1000
-_LOST = (Conflict, AlreadyExists, ResourceNotFound)
 
 Left = list[tuple[str, str]]
 Rule = Callable[[Doc], Outcome]
@@ -83,7 +79,6 @@ class WireDoor(Ground):
             )
             for entity in self._vocab.types.values()
         }
-        self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     # reading
 
@@ -214,12 +209,13 @@ class WireDoor(Ground):
 
     async def delete(self, act: Act, entity_id: str, types: Node | None = None) -> None:
         """Remove an entity. Raises: ResourceNotFound, NotAllowed."""
-        stored, doc, _ = await self._visible(act, entity_id, "read")
-        if types is not None and not _fits(Query(types=types), doc, stored):
-            raise ResourceNotFound
-        decision = self._allowed(act, "delete", self._sight.thing(doc))
-        change = self._change(act, [], decision)
-        await self._store.commit(replace(change, deletes=(Delete(entity_id),)))
+
+        async def attempt() -> None:
+            delete, decision = await self._deleted(act, entity_id, types)
+            await self._commit(replace(self._change(act, [], decision), deletes=(delete,)))
+
+        async with self._in_line(act.tenant, [entity_id]):
+            await self._tried(attempt)
 
     async def upsert_batch(
         self, act: Act, bodies: Sequence[Any], context_of: Callable[[Mapping[str, Any]], Terms], *, update: bool = False
@@ -234,34 +230,47 @@ class WireDoor(Ground):
             raise BadRequestData(f"At most {BATCH_MAX} entities at once.")
         self._sight.check_purpose(act)
         read, errors = await _read_batch(bodies, context_of)
-        for attempt in range(RETRIES):
+
+        async def attempt() -> Batch:
             batch = Batch(errors=list(errors))
             standing = await self._stand(act, read, batch, update=update)
-            puts = [self._written(one) for one in standing.values()]
-            audit = tuple(row for one in standing.values() for row in one.decision.audit)
-            try:
-                if puts:
-                    await self._store.commit(replace(self._change(act, puts), audit=audit))
-            except _LOST:
-                if attempt == RETRIES - 1:
-                    raise
-                continue
+            if standing:
+                puts = [self._written(one) for one in standing.values()]
+                audit = tuple(row for one in standing.values() for row in one.decision.audit)
+                await self._commit(replace(self._change(act, puts), audit=audit))
             return batch
-        raise Conflict
+
+        async with self._in_line(act.tenant, [fragment.id for fragment in read]):
+            return await self._tried(attempt)
 
     async def delete_batch(self, act: Act, ids: Sequence[Any]) -> Batch:
-        """Remove many entities, each on its own. Raises: BadRequestData: the list is empty or too long."""
+        """Remove many entities in one commit; what cannot be removed is named, the others go.
+
+        Raises: BadRequestData: the list is empty or too long.
+        """
         if not ids or len(ids) > BATCH_MAX:
             raise BadRequestData(f"The body must be a list of 1 to {BATCH_MAX} ids.")
-        batch = Batch()
-        for said in ids:
-            try:
-                await self.delete(act, checked_id(said))
-            except LinliError as error:
-                batch.errors.append((said if isinstance(said, str) else "", error))
-            else:
-                batch.changed.append(said)
-        return batch
+
+        async def attempt() -> Batch:
+            batch = Batch()
+            deletes: dict[str, Delete] = {}
+            audit: list[bytes] = []
+            for said in ids:
+                try:
+                    if checked_id(said) in deletes:
+                        raise ResourceNotFound
+                    deletes[said], decision = await self._deleted(act, said, None)
+                    audit.extend(decision.audit)
+                except LinliError as error:
+                    batch.errors.append((said if isinstance(said, str) else "", error))
+            if deletes:
+                change = replace(self._change(act, []), deletes=tuple(deletes.values()), audit=tuple(audit))
+                await self._commit(change)
+            batch.changed.extend(deletes)
+            return batch
+
+        async with self._in_line(act.tenant, [said for said in ids if isinstance(said, str)]):
+            return await self._tried(attempt)
 
     # inside
 
@@ -306,25 +315,27 @@ class WireDoor(Ground):
                 yield stored
 
     async def _rewrite(self, act: Act, entity_id: str, rule: Rule, types: Node | None) -> Left:
-        """Apply a rule to a stored entity; writers of one entity stand in line, and start again if an engine was faster."""
-        key = (act.tenant, entity_id)
-        lock = self._locks.get(key) or self._locks.setdefault(key, asyncio.Lock())
-        async with lock:
-            for attempt in range(RETRIES):
-                stored, doc, _ = await self._visible(act, entity_id, "read")
-                if types is not None and not _fits(Query(types=types), doc, stored):
-                    raise ResourceNotFound
-                outcome = rule(doc)
-                one = self._ruled(act, (stored, doc), outcome, "change")
-                try:
-                    if outcome.changed or outcome.doc != doc:
-                        await self._store.commit(self._change(act, [self._written(one)], one.decision))
-                except Conflict:
-                    if attempt == RETRIES - 1:
-                        raise
-                    continue
-                return outcome.left
-        raise Conflict
+        """Apply a rule to a stored entity, again if an engine that did not stand in line was faster."""
+
+        async def attempt() -> Left:
+            stored, doc, _ = await self._visible(act, entity_id, "read")
+            if types is not None and not _fits(Query(types=types), doc, stored):
+                raise ResourceNotFound
+            outcome = rule(doc)
+            one = self._ruled(act, (stored, doc), outcome, "change")
+            if outcome.changed or outcome.doc != doc:
+                await self._commit(self._change(act, [self._written(one)], one.decision))
+            return outcome.left
+
+        async with self._in_line(act.tenant, [entity_id]):
+            return await self._tried(attempt)
+
+    async def _deleted(self, act: Act, entity_id: str, types: Node | None) -> tuple[Delete, Decision]:
+        stored, doc, _ = await self._visible(act, entity_id, "read")
+        if types is not None and not _fits(Query(types=types), doc, stored):
+            raise ResourceNotFound
+        decision = self._allowed(act, "delete", self._sight.thing(doc))
+        return Delete(entity_id, stored.version), decision
 
     async def _stand(self, act: Act, read: Sequence[Fragment], batch: Batch, *, update: bool) -> dict[str, _Standing]:
         """Put the entities of a batch together, in order; what is refused goes to the batch's errors."""
@@ -393,7 +404,8 @@ class WireDoor(Ground):
         said: dict[str, Any] = {}
         for name in outcome.changed:
             if name in attrs:
-                said[self._said(entity_type, name)] = attrs[name]
+                instances = attrs[name]
+                said[self._said(entity_type, name)] = instances[0] if len(instances) == 1 else instances
         faults = self._vocab.check(entity_type.name, said, whole=False)
         missing = [short for name, short in self._required[entity_type.name] if name not in attrs]
         if faults:
