@@ -12,13 +12,13 @@ _FOLDERS = ["wo" + "rk", "ro" + "ot", "ho" + "me", "Us" + "ers"]
 REGISTRY = re.compile("|".join(re.escape(host) for host in _REGISTRIES), re.IGNORECASE)
 MACHINE_PATH = re.compile(r"(?<![\w.~)}\]\-])/(?:" + "|".join(_FOLDERS) + r")/[\w.]")
 ADDRESS = re.compile(r"https?://|index-url|extra-index|find-links", re.IGNORECASE)
-BINARY = {".png", ".jpg", ".webp", ".woff2", ".npz", ".pbf", ".ico", ".gz", ".xz", ".pmtiles"}
 
 
 def _lines(files, root):
     for path in files:
-        if path.suffix not in BINARY:
-            for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        content = path.read_bytes()
+        if b"\0" not in content:  # pictures, maps and databases hold no lines
+            for number, line in enumerate(content.decode("utf-8").splitlines(), 1):
                 yield f"{path.relative_to(root)}:{number}", line
 
 
