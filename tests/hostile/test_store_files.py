@@ -11,7 +11,7 @@ import apsw
 import pytest
 
 from linli.base.errors import AlreadyExists, StartError, StoreFailed, StoreTooNew
-from linli.store import Change, FileState, Find, Put, SqliteStore, check_file, restore_file
+from linli.store import Change, FileState, Find, Put, SqliteStore, check_file, copy_file, restore_file
 from linli.store._files import SCHEMA, bring_up, open_reader, open_writer
 from linli.store._queries import migrations, queries, sql_text
 
@@ -179,7 +179,10 @@ async def test_a_backup_never_overwrites_and_says_where_it_cannot_write(path: Pa
     with pytest.raises(StoreFailed, match="cannot be written"):
         await store.backup(str(tmp_path / "no" / "such" / "folder"))
     await store.close()
+    with pytest.raises(StartError, match="no such file"):
+        copy_file(tmp_path / "nowhere.db", tmp_path / "copy.db")
     assert (tmp_path / "there").read_text() == "mine"
+    assert names_in(tmp_path) == {"linli.db", "linli.db.lock", "there"}
 
 
 async def test_restoring_keeps_the_database_that_stood_there(path: Path, tmp_path: Path) -> None:

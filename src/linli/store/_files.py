@@ -70,7 +70,7 @@ def open_writer(path: Path, sync: str, vfs: str | None) -> apsw.Connection:
         connection = apsw.Connection(str(path), vfs=vfs)
         _run(connection, _PRAGMAS)
         if not _is_empty(connection):
-            _state(connection, path)
+            _numbers(connection, path)
         _run(connection, _WRITER_PRAGMAS.format(sync=_SYNC[sync]))
         bring_up(connection, path, migrations())
     except apsw.Error as error:
@@ -95,7 +95,7 @@ def bring_up(connection: apsw.Connection, path: Path, steps: Iterable[tuple[int,
             _run(connection, f"PRAGMA application_id={_APPLICATION_ID}")
             _run(connection, sql_text("schema.sql"))
         return
-    stands = _state(connection, path).schema
+    stands, _lowest, _head = _numbers(connection, path)
     for number, text in steps:
         if number > stands:
             with connection:
@@ -103,45 +103,23 @@ def bring_up(connection: apsw.Connection, path: Path, steps: Iterable[tuple[int,
 
 
 def check_file(path: Path) -> FileState:
-    """Return what a database file holds after checking every page of it.
+    """Return what a database file holds after checking every page of it; a node may be running on it.
 
     Raises: StartError: missing, damaged or not ours. StoreTooNew: written by a newer program.
     """
-    if not path.is_file():
-        raise StartError(f"{path}: there is no such file.")
-    try:
-        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        try:
-            _run(connection, _PRAGMAS)
-            state = _state(connection, path)
-            found = [str(line) for (line,) in connection.execute("PRAGMA integrity_check(5)")]
-        finally:
-            connection.close()
-    except apsw.Error as error:
-        raise StartError(f"{path}: is damaged or not a database: {error}.") from error
-    if found != ["ok"]:
-        raise StartError(f"{path}: is damaged: {'; '.join(found)}.")
-    return state
+    return _look_at(path, whole=True)
 
 
 def copy_file(source: Path, target: Path) -> None:
     """Copy a database that may be in use; `target` appears whole or not at all.
 
-    Raises: AlreadyExists: `target` is there. StoreFailed: it cannot be written.
+    Raises: StartError: `source` is missing, damaged or not ours. StoreTooNew. AlreadyExists: `target` is there.
+    StoreFailed: it cannot be written.
     """
+    _look_at(source, whole=False)
     if target.exists():
         raise AlreadyExists(f"{target}: this file is there already; name a new one.")
-    part = target.with_name(target.name + ".part")
-    try:
-        _remove(part)
-        _copy_pages(source, part)
-        os.link(part, target)
-        part.unlink()
-        _sync_folder(target.parent)
-    except FileExistsError as error:
-        raise AlreadyExists(f"{target}: this file is there already; name a new one.") from error
-    except (apsw.Error, OSError) as error:
-        raise StoreFailed(f"{target}: the copy cannot be written: {error}.") from error
+    _put_in_place(_copied_beside(source, target), target)
 
 
 def restore_file(source: Path, target: Path, *, replace: bool = False) -> FileState:
@@ -149,16 +127,60 @@ def restore_file(source: Path, target: Path, *, replace: bool = False) -> FileSt
 
     With `replace`, a database that stands there is kept beside it under a name that ends in `.before`.
     Raises: StartError: the backup is damaged, or the database is in use. StoreTooNew. AlreadyExists: `target` is there.
+    StoreFailed: it cannot be written; what stood there still stands.
     """
     state = check_file(source)
     lock = lock_file(target)
     try:
-        if replace and target.exists():
+        if target.exists() and not replace:
+            raise AlreadyExists(f"{target}: there is a database already.")
+        part = _copied_beside(source, target)
+        if target.exists():
             _put_aside(target)
-        copy_file(source, target)
+        _put_in_place(part, target)
     finally:
         os.close(lock)
     return state
+
+
+def _look_at(path: Path, *, whole: bool) -> FileState:
+    if not path.is_file():
+        raise StartError(f"{path}: there is no such file.")
+    try:
+        connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            _run(connection, _PRAGMAS)
+            schema, lowest, head = _numbers(connection, path)
+            entities = connection.execute("SELECT count(*) FROM entity").get
+            found = connection.execute("PRAGMA integrity_check(5)").fetchall() if whole else []
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise StartError(f"{path}: is damaged or not a database: {error}.") from error
+    if found not in ([], [("ok",)]):
+        raise StartError(f"{path}: is damaged: {'; '.join(str(line) for (line,) in found)}.")
+    return FileState(schema, lowest, entities, head)
+
+
+def _copied_beside(source: Path, target: Path) -> Path:
+    """Copy a database to a file beside `target`, synced, and return that file."""
+    part = target.with_name(target.name + ".part")
+    try:
+        _remove(part)
+        _copy_pages(source, part)
+    except (apsw.Error, OSError) as error:
+        with suppress(OSError):
+            _remove(part)
+        raise StoreFailed(f"{target}: the copy cannot be written: {error}.") from error
+    return part
+
+
+def _put_in_place(part: Path, target: Path) -> None:
+    try:
+        part.rename(target)
+        _sync(target.parent)
+    except OSError as error:
+        raise StoreFailed(f"{target}: the copy cannot be put in place: {error}.") from error
 
 
 def _copy_pages(source: Path, part: Path) -> None:
@@ -197,7 +219,8 @@ def _is_empty(connection: apsw.Connection) -> bool:
     return not list(connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1"))
 
 
-def _state(connection: apsw.Connection, path: Path) -> FileState:
+def _numbers(connection: apsw.Connection, path: Path) -> tuple[int, int, int]:
+    """Return schema, lowest compatible schema and head, or raise for what this program must not open."""
     if connection.pragma("application_id") != _APPLICATION_ID:
         raise StartError(f"{path}: is a database, but not one of linli.")
     schema, lowest, head = next(iter(connection.execute("SELECT schema, lowest, last_seq FROM about")))
@@ -205,8 +228,7 @@ def _state(connection: apsw.Connection, path: Path) -> FileState:
         raise StoreTooNew(
             f"{path}: was written by a newer linli (schema {schema}, this program knows {SCHEMA}); update the program."
         )
-    (entities,) = next(iter(connection.execute("SELECT count(*) FROM entity")))
-    return FileState(schema, lowest, entities, head)
+    return schema, lowest, head
 
 
 def _remove(path: Path) -> None:
@@ -220,6 +242,3 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-_sync_folder = _sync

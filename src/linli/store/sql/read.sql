@@ -87,6 +87,9 @@ EXISTS (SELECT 1 FROM entity_key AS k
 EXISTS (SELECT 1 FROM place AS p
     WHERE p.row = e.row AND p.west <= ? AND p.east >= ? AND p.south <= ? AND p.north >= ?)
 
+-- is_of_rows
+e.row IN ({rows})
+
 -- is_in_scopes
 EXISTS (SELECT 1 FROM json_each(e.scopes) AS s WHERE {scopes})
 
