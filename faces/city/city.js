@@ -14,9 +14,10 @@ import { lang, own, t } from '../shared/words.js';
 const main = document.getElementById('main');
 const REFETCH_MS = 1_500;
 const STALE_MS = 15_000;
+const SHOWN_MAX = 200;
 const DUTY_COLOURS = { ready: '#0B5D4E', busy: '#9A5B00', rest: '#838B93', off: '#838B93' };
 const FIGURES = ['open', 'waiting', 'medianArriveMin', 'crossingToday', 'servedToday', 'unservedToday'];
-const page = { node: null, me: null, map: null, city: null, fetchedAt: 0, chosen: null, circle: null, shownList: '', up: false };
+const page = { node: null, me: null, map: null, city: null, fetchedAt: 0, chosen: null, circle: null, fitted: false, rows: new Map(), up: false };
 const parts = {
   clock: h('span.clock'), fresh: h('span.chip'), figures: h('dl.figures'), list: h('ol.calls', { 'aria-label': t('city.calls') }),
   circle: h('div.circle'), canvas: h('div.map'), licence: h('p.licence'), fault: h('div', { role: 'alert' }),
@@ -68,15 +69,12 @@ function drawTop() {
 
 async function beginMap() {
   const keep = new URLSearchParams(location.search).has('keep');
-  // The legend stands on the left: on a wide screen the district is drawn beside it, not under it.
-  const padding = { top: 24, bottom: 24, right: 24, left: innerWidth > 1100 ? 300 : 24 };
-  page.map = await makeMap(parts.canvas, { box: page.node.box, padding, keep, label: t('city.map') });
+  page.map = await makeMap(parts.canvas, { box: page.node.box, keep, label: t('city.map') });
   const { map } = page;
   addCallMarks(map, STATES);
   addArrow(map, 'arrow', COLOURS.violet);
   for (const name of ['communities', 'labels', 'helpers', 'calls', 'lines', 'origins', 'heads', 'circle', 'centre', 'chosen']) draw(map, name, NOTHING);
-  const beforeStreets = 'streets-edge';
-  map.addLayer({ id: 'communities', type: 'fill', source: 'communities', paint: { 'fill-color': ['case', ['==', ['get', 'helpersReady'], 0], '#F3E3CB', '#E9EFE3'], 'fill-opacity': 0.55 } }, beforeStreets);
+  map.addLayer({ id: 'communities', type: 'fill', source: 'communities', paint: { 'fill-color': ['case', ['==', ['get', 'helpersReady'], 0], '#F3E3CB', '#E9EFE3'], 'fill-opacity': 0.55 } }, 'lanes');
   map.addLayer({ id: 'circle', type: 'fill', source: 'circle', paint: { 'fill-color': COLOURS.teal, 'fill-opacity': 0.12 } });
   map.addLayer({ id: 'circle-line', type: 'line', source: 'circle', paint: { 'line-color': COLOURS.teal, 'line-width': 2 } });
   map.addLayer({ id: 'borders', type: 'line', source: 'communities', paint: { 'line-color': '#565D64', 'line-width': 1.2, 'line-opacity': 0.6 } });
@@ -108,10 +106,22 @@ async function beginMap() {
   parts.canvas.map = map;
 }
 
+/** The legend stands on the left: on a wide screen the district is drawn beside it, not under it. */
+const roomAround = () => ({ top: 24, bottom: 28, right: 56, left: innerWidth > 1100 ? 210 : 24 });
+
+/** The map of the streets may reach far beyond the district: the first look is at the communities. */
+function fitDistrict() {
+  const { features } = page.city.communities;
+  if (!page.map || features.length === 0) return;
+  page.fitted = true;
+  page.map.fitBounds(boxOf(features.flatMap((one) => rings(one.geometry).flat())), { padding: roomAround(), animate: false });
+}
+
 async function fetchCity() {
   try {
     page.city = await ask('/api/city');
     page.fetchedAt = Date.now();
+    if (!page.fitted) fitDistrict();
     put(parts.fault);
     drawCity();
   } catch (problem) {
@@ -133,8 +143,12 @@ function drawCity() {
   const crossing = spread.filter(({ call }) => call.crossing && call.from).map(({ call, at }) => ({ call, line: bow(call.from, at) }));
   draw(map, 'lines', points(crossing.map(({ call, line }) => feature(line, { id: call.id }))));
   draw(map, 'origins', points(crossing.map(({ call }) => pointAt(...call.from))));
-  draw(map, 'heads', points(crossing.map(({ line }) => headOf(line.coordinates))));
+  draw(map, 'heads', points(crossing.map(({ call, line }) => headOf(line.coordinates, call.id))));
   const chosen = spread.find(({ call }) => call.id === page.chosen);
+  // Whoever looks at one call sees its line; the others step back.
+  const others = chosen ? 0.15 : 1;
+  for (const layer of ['lines', 'lines-halo']) map.setPaintProperty(layer, 'line-opacity', ['case', ['==', ['get', 'id'], page.chosen ?? ''], 1, layer === 'lines' ? others : others * 0.8]);
+  map.setPaintProperty('heads', 'icon-opacity', ['case', ['==', ['get', 'id'], page.chosen ?? ''], 1, others]);
   draw(map, 'chosen', chosen ? pointAt(chosen.at[0], chosen.at[1]) : NOTHING);
 }
 
@@ -153,11 +167,11 @@ function fanned(calls) {
   }));
 }
 
-function headOf(line) {
+function headOf(line, id) {
   const at = Math.floor(line.length * 0.62);
   const [[x0, y0], [x1, y1]] = [line[at - 1], line[at]];
   const turn = -(Math.atan2(y1 - y0, (x1 - x0) * Math.cos((y1 * Math.PI) / 180)) * 180) / Math.PI;
-  return pointAt(x1, y1, { turn });
+  return pointAt(x1, y1, { id, turn });
 }
 
 function middle(geometry) {
@@ -218,10 +232,9 @@ function choose(id) {
   const call = page.city.calls.find((one) => one.id === id);
   if (!call) return;
   page.chosen = id;
-  page.shownList = '';
   drawCity();
   circleAt(call.grid);
-  parts.list.querySelector(`[data-id="${CSS.escape(id)}"]`)?.scrollIntoView({ block: 'nearest' });
+  page.rows.get(id)?.line.scrollIntoView({ block: 'nearest' });
 }
 
 // Beside the map
@@ -232,17 +245,33 @@ function drawFigures() {
     h('dd', null, figures[name] == null ? '–' : String(Math.round(figures[name] * 10) / 10)))));
 }
 
+/** Keeps one row a call; rows change in place, and change places only while no hand is on the list. */
 function drawList() {
-  const calls = [...page.city.calls].sort((a, b) => b.urgency - a.urgency || Number(b.crossing) - Number(a.crossing));
-  const signature = JSON.stringify(calls.map((call) => [call.id, call.state, call.crossing, call.helperArea]));
-  if (signature === page.shownList) return;
-  page.shownList = signature;
-  const kept = parts.list.scrollTop;
-  put(parts.list, calls.length === 0 && h('li.empty', null, t(page.city.helpers.length ? 'city.no_calls' : 'city.no_helpers')),
-    calls.slice(0, 200).map((call) => h('li', null, h('button', { type: 'button', 'data-id': call.id, 'aria-pressed': String(call.id === page.chosen), onclick: () => choose(call.id) },
-      stateChip(call.state, { face: 'city' }), h('span.kind', null, kindIcon(call.icon), own(call.title)), urgencyChip(call.urgency),
-      h('span.fromto', null, call.crossing && call.helperArea ? [own(call.helperArea), icon('border'), own(call.homeArea)] : own(call.homeArea))))));
-  parts.list.scrollTop = kept;
+  const calls = [...page.city.calls].sort((a, b) => b.urgency - a.urgency || Number(b.crossing) - Number(a.crossing)).slice(0, SHOWN_MAX);
+  const present = new Set(calls.map((call) => call.id));
+  for (const call of calls) fillRow(call);
+  const handsOn = parts.list.matches(':hover') || parts.list.contains(document.activeElement);
+  if (handsOn) {
+    for (const [id, row] of page.rows) row.line.classList.toggle('over', !present.has(id));
+    return;
+  }
+  for (const id of page.rows.keys()) if (!present.has(id)) page.rows.delete(id);
+  put(parts.list, calls.length === 0 && h('li.empty', null, t(page.city.helpers.length ? 'city.no_calls' : 'city.no_helpers')), calls.map((call) => page.rows.get(call.id).line));
+}
+
+function fillRow(call) {
+  let row = page.rows.get(call.id);
+  if (!row) {
+    const button = h('button', { type: 'button', 'data-id': call.id, onclick: () => choose(call.id) });
+    row = { line: h('li', null, button), button, signature: '' };
+    page.rows.set(call.id, row);
+  }
+  row.button.setAttribute('aria-pressed', String(call.id === page.chosen));
+  const signature = JSON.stringify([call.state, call.urgency, call.crossing, call.helperArea]);
+  if (signature === row.signature) return;
+  row.signature = signature;
+  put(row.button, stateChip(call.state, { face: 'city' }), h('span.kind', null, kindIcon(call.icon), own(call.title)), urgencyChip(call.urgency),
+    h('span.fromto', null, call.crossing && call.helperArea ? [own(call.helperArea), icon('border'), own(call.homeArea)] : own(call.homeArea)));
 }
 
 function legend() {
@@ -250,10 +279,11 @@ function legend() {
   const mark = (family) => s('svg.swatch', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, s('path', { d: shape[markFor(family).shape], fill: markFor(family).colour }));
   const dot = (fill, edge) => s('svg.swatch', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, s('circle', { cx: 12, cy: 12, r: 6, fill, stroke: edge, 'stroke-width': 2 }));
   const line = (colour, dash) => s('svg.swatch', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, s('path', { d: 'M1 12h22', stroke: colour, 'stroke-width': 3, 'stroke-dasharray': dash }));
+  const square = (fill) => s('svg.swatch', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, s('path', { d: 'M3 5h18v14H3z', fill, stroke: '#8E9399' }));
   const rows = [
     [mark('blue'), 'new'], [mark('amber'), 'finding'], [mark('teal'), 'coming'], [mark('red'), 'nobody'],
     [dot(DUTY_COLOURS.ready, '#FFFFFF'), 'ready'], [dot(DUTY_COLOURS.busy, '#FFFFFF'), 'busy'], [dot('#FFFFFF', DUTY_COLOURS.off), 'off'],
-    [line(COLOURS.violet, ''), 'crossing'], [line('#8E9399', ''), 'border'],
+    [line(COLOURS.violet, ''), 'crossing'], [line('#8E9399', ''), 'border'], [square('#F3E3CB'), 'alone'],
     [s('svg.swatch', { viewBox: '0 0 24 24', 'aria-hidden': 'true' }, s('circle', { cx: 12, cy: 12, r: 9, fill: COLOURS.teal, 'fill-opacity': 0.15, stroke: COLOURS.teal, 'stroke-width': 2 })), 'circle'],
   ];
   return h('details.legend', { open: innerWidth > 700 }, h('summary', null, t('city.legend')), h('ul', null, rows.map(([drawing, name]) => h('li', null, drawing, h('span', null, t(`city.legend_${name}`))))));

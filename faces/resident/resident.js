@@ -217,7 +217,7 @@ function showKind(key) {
   const text = h('textarea', { id: 'text', maxlength: 300, rows: 3 });
   show(h('section.kind', null, h('h1', { tabindex: '-1' }, own(kind.title)), h('p', null, own(kind.summary)),
     kind.arriveWithinMin && h('p', null, icon('clock'), ' ', t('resident.within', { span: span(kind.arriveWithinMin * 60_000) })),
-    h('p.whereline', null, icon('pin'), ' ', placeWords(knownPlace(page.me), page.me), ' ', h('a.way', { href: '#where' }, t('resident.where_change'))),
+    h('p.whereline', null, icon('pin'), ' ', h('span', null, placeWords(knownPlace(page.me), page.me)), ' ', h('a.way', { href: '#where' }, t('resident.where_change'))),
     h('label', { for: 'text' }, t('resident.text')), h('p.hint', null, t('resident.text_hint')), text,
     h('button.primary.big', { type: 'button', onclick: () => press(kind, text.value.trim()) }, t('resident.ask')),
     h('p', null, h('a.way', { href: '#' }, t('resident.home')))));
@@ -245,7 +245,7 @@ async function showWho() {
     h('p', null, h('a.way', { href: '#' }, t('resident.home')))));
   try {
     await whoAreYou(place, ['resident'], page.node);
-    location.hash = '';
+    history.replaceState(null, '', '/');
     location.reload();
   } catch (problem) {
     put(place, h('p.note.bad', { role: 'alert' }, problem.message));

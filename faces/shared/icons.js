@@ -37,14 +37,25 @@ const PATHS = {
   people: 'M9 11a3 3 0 1 0 0-6 3 3 0 0 0 0 6M3 19c0-3.5 2.5-5.5 6-5.500s6 2 6 5.500M16 5.500a3 3 0 0 1 0 5.500M17.5 14c2.2.7 3.5 2.5 3.5 5',
   sound: 'M4 9v6h4l5 4V5L8 9zM16.5 8.500a5 5 0 0 1 0 7M19 6a8.5 8.5 0 0 1 0 12',
   plus: 'M12 5v14M5 12h14',
+  meal: 'M3 12h18a9 9 0 0 1-18 0M8 4c-1 1.5 1 2.5 0 4M12 3c-1 1.5 1 3 0 5M16 4c-1 1.5 1 2.5 0 4',
+  bath: 'M3 12h18v2a6 6 0 0 1-6 6H9a6 6 0 0 1-6-6zM6 12V6a2.5 2.5 0 0 1 5 0M8 21l1-1M16 21l-1-1',
+  wrench: 'M20 6.5a5 5 0 0 1-6.5 6L7 19a2 2 0 0 1-3-3l6.5-6.5a5 5 0 0 1 6-6.5L13.5 6l.5 4 4 .5z',
+  fall: 'M16 6a2 2 0 1 0 0-4 2 2 0 0 0 0 4M14 8l-5 3 2 5-5 4M9 11L4 10M11 13l6-1 3 4M3 22h18',
+  calendar: 'M4 6h16v15H4zM4 10h16M8 3v5M16 3v5M9 15l2 2 4-4',
+  shield: 'M12 3l8 3v6c0 5-3.5 7.5-8 9-4.5-1.5-8-4-8-9V6zM8.5 12l2.5 2.5 4.5-4.5',
+  box: 'M12 3l9 4.500v9L12 21l-9-4.500v-9zM3 7.500l9 4.5 9-4.500M12 12v9',
+  device: 'M7 3h10v18H7zM10.5 18h3M10 7h4',
+  door: 'M5 21V3h12v18M3 21h18M13.5 12v.5',
+  swap: 'M4 8h14l-3.5-3.500M20 16H6l3.5 3.5',
+  money: 'M6 4l6 8 6-8M12 12v9M7.5 13h9M7.5 17h9',
+  crack: 'M4 4h16v16H4zM13 4l-3 6 4 3-3 7',
 };
 
 /** The drawings that a pack may name for its kinds; anything else is drawn as a parcel of help. */
 const KINDS = {
-  sos: 'sos', alarm: 'sos', warning: 'sos', heart: 'care', care: 'care', bath: 'care', nurse: 'care',
-  cart: 'cart', basket: 'cart', shop: 'cart', bag: 'cart', pill: 'pill', medicine: 'pill', drug: 'pill',
-  broom: 'broom', clean: 'broom', home: 'onSite', house: 'onSite', wrench: 'service', phone: 'phone', bell: 'bell',
-  check: 'done', person: 'person', visit: 'person', people: 'people', clock: 'clock',
+  alarm: 'sos', warning: 'sos', heart: 'care', nurse: 'care', basket: 'cart', shop: 'cart', bag: 'cart', medicine: 'pill', drug: 'pill',
+  clean: 'broom', home: 'onSite', house: 'onSite', repair: 'wrench', check: 'done', visit: 'person', group: 'people', quiet: 'unreachable',
+  ledger: 'triaged', price: 'money', refund: 'money',
 };
 
 /**

@@ -9,6 +9,7 @@ import { lang } from './words.js';
 export const COLOURS = { land: '#F4F1EA', road: '#FFFFFF', edge: '#DDD8CC', main: '#F3C96B', ink: '#1B1F23', teal: '#0B5D4E', violet: '#5B2D82' };
 const MAIN = ['motorway', 'motorway_link', 'trunk', 'trunk_link', 'primary', 'primary_link'];
 const MIDDLE = ['secondary', 'secondary_link', 'tertiary', 'tertiary_link'];
+const SMALLEST = ['service', 'footway', 'path', 'steps', 'cycleway', 'pedestrian', 'track', 'corridor', 'bridleway'];
 const FONTS = '"PingFang SC","HarmonyOS Sans SC","Noto Sans CJK SC","Microsoft YaHei",sans-serif';
 export const NOTHING = { type: 'FeatureCollection', features: [] };
 
@@ -47,12 +48,20 @@ export async function makeMap(place, { box, streetsBox, padding = 16, quiet = fa
   map.keyboard.disableRotation();
   map.getCanvas().setAttribute('aria-label', label);
   if (!quiet) map.addControl(new maplibregl.NavigationControl({ showCompass: false }), 'top-right');
+  // Until it can be drawn on, the map cannot be clicked either: no click is lost.
   await new Promise((ready) => { map.once('load', ready); });
+  place.classList.add('drawn');
   return map;
 }
 
-/** Puts new GeoJSON into a source, making the source when it is not there yet. */
+const drawn = new WeakMap();
+
+/** Puts GeoJSON into a source, making the source when it is not there yet; what did not change is not drawn again. */
 export function draw(map, name, geojson) {
+  const texts = drawn.get(map) ?? drawn.set(map, new Map()).get(map);
+  const text = JSON.stringify(geojson);
+  if (texts.get(name) === text) return;
+  texts.set(name, text);
   const source = map.getSource(name);
   if (source) source.setData(geojson);
   else map.addSource(name, { type: 'geojson', data: geojson });
@@ -167,18 +176,19 @@ function baseStyle(streetsBox) {
     id, type: 'line', source: 'streets', filter, layout: { 'line-cap': 'round', 'line-join': 'round' },
     paint: { 'line-color': colour, 'line-width': wide, ...extra },
   });
-  const small = ['!', classIs([...MAIN, ...MIDDLE])];
+  const small = ['!', classIs([...MAIN, ...MIDDLE, ...SMALLEST])];
   return {
     version: 8,
     sources: { streets: { type: 'geojson', data: streetsUrl(streetsBox), tolerance: 0.3 } },
     layers: [
       { id: 'land', type: 'background', paint: { 'background-color': COLOURS.land } },
+      { ...line('lanes', classIs(SMALLEST), COLOURS.edge, width(0.4, 3)), minzoom: 13.5 },
       line('streets-edge', small, COLOURS.edge, width(0.8, 9), { 'line-opacity': ['interpolate', ['linear'], ['zoom'], 12, 0.55, 14, 1] }),
       line('middle-edge', classIs(MIDDLE), COLOURS.edge, width(2.2, 14)),
-      line('main-edge', classIs(MAIN), '#E3C88A', width(1.8, 13)),
+      line('main-edge', classIs(MAIN), '#E3C88A', width(1.6, 10)),
       { ...line('streets', small, COLOURS.road, width(0.4, 7)), minzoom: 12 },
       line('middle', classIs(MIDDLE), COLOURS.road, width(1.4, 12)),
-      line('main', classIs(MAIN), COLOURS.main, width(0.9, 10)),
+      line('main', classIs(MAIN), COLOURS.main, width(0.9, 7.5)),
     ],
   };
 }
@@ -234,10 +244,12 @@ export async function callMap(place, { label, watch }) {
       map.addLayer({ id: 'call', type: 'symbol', source: 'ends', filter: ['==', ['get', 'what'], 'call'],
         layout: { 'icon-image': 'pin', 'icon-anchor': 'bottom', 'icon-allow-overlap': true } });
     }
-    if (shownId !== call.id) {
+    // A new call, or one that just got its helper, is looked at anew; otherwise the person's own view stays.
+    const looked = `${call.id} ${Boolean(helper)}`;
+    if (shownId !== looked) {
       if (shownId) map.getSource('streets').setData(streetsUrl(boxOf(coordinates, 0.03)));
-      shownId = call.id;
-      map.fitBounds(boxOf(coordinates), { padding: 40, duration: 0 });
+      shownId = looked;
+      map.fitBounds(boxOf(coordinates), { padding: { top: 64, bottom: 40, left: 48, right: 48 }, duration: 0 });
     }
     draw(map, 'ends', points([pointAt(at[0], at[1], { what: 'call' }),
       ...(helper ? [pointAt(helper.lon, helper.lat, { what: 'helper' })] : [])]));

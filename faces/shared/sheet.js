@@ -18,7 +18,7 @@ export async function whoAreYou(place, roles, node) {
     return new Promise(() => {});
   }
   const { people } = await ask('/api/people');
-  const fitting = people.filter((person) => roles.includes(person.role));
+  const fitting = people.filter((person) => roles.includes(person.role)).sort((a, b) => roles.indexOf(a.role) - roles.indexOf(b.role));
   return new Promise((signedIn) => {
     const fault = h('p.note.bad', { role: 'alert', hidden: true });
     const take = async (person) => {
@@ -35,9 +35,15 @@ export async function whoAreYou(place, roles, node) {
       fitting.length === 0 && h('p.empty', null, t('shared.nobody_to_be')),
       h('ul.people', null, fitting.map((person) => h('li', null,
         h('button.person', { type: 'button', onclick: () => take(person) }, icon('person'),
-          h('span', null, h('b', null, person.name), h('span', null, [own(person.area?.name), own(person.text)].filter(Boolean).join(' · ')))))))));
+          h('span', null, h('b', null, person.name), h('span', null, about(person)))))))));
     title.focus({ preventScroll: true });
   });
+}
+
+/** Where somebody belongs and who he is; the place is said once. */
+function about(person) {
+  const [area, text] = [own(person.area?.name), own(person.text)];
+  return text.includes(area) ? text : `${area} · ${text}`;
 }
 
 /** Ends the sign-in of this tab. */

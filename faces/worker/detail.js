@@ -29,7 +29,10 @@ export function makeDetail({ node, onChange }) {
   return {
     view,
     show(id) {
-      if (pane.id !== id) Object.assign(pane, { id, call: null, shown: '', candidates: null, picking: false, sure: false, fault: '' });
+      if (pane.id !== id) {
+        Object.assign(pane, { id, call: null, shown: '', candidates: null, picking: false, sure: false, fault: '' });
+        view.scrollTop = 0;
+      }
       pane.fetch();
     },
     refresh: () => pane.fetch(),
@@ -76,7 +79,7 @@ function nextPart(pane, call) {
 function tools(pane, call) {
   const can = new Set(call.can ?? []);
   return h('div.dotools', null,
-    can.has('acknowledge') && h('button.primary', { type: 'button', 'data-do': 'acknowledge', onclick: () => act(pane, 'acknowledge', {}) }, icon('done'), t('worker.acknowledge'), h('kbd', null, 'a')),
+    can.has('acknowledge') && h(call.urgency >= 3 ? 'button.primary' : 'button', { type: 'button', 'data-do': 'acknowledge', onclick: () => act(pane, 'acknowledge', {}) }, icon('done'), t('worker.acknowledge'), h('kbd', null, 'a')),
     can.has('offer') && h('button', { type: 'button', 'data-do': 'offer', 'aria-expanded': String(pane.picking), onclick: () => pick(pane) }, icon('person'), t('worker.offer_hand')),
     can.has('reopen') && h('button', { type: 'button', 'data-do': 'reopen', onclick: () => act(pane, 'reopen', {}) }, icon('reopened'), t('worker.reopen')),
     can.has('confirm') && h('button', { type: 'button', 'data-do': 'confirm', onclick: () => act(pane, 'confirm', {}) }, icon('confirmed'), t('worker.confirm')),
@@ -91,6 +94,7 @@ async function act(pane, step, body) {
   pane.fault = '';
   try {
     render(pane, await post(callPath(pane.id, step), body));
+    pane.view.scrollTop = 0;
     return true;
   } catch (problem) {
     pane.fault = problem.message;

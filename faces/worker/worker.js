@@ -1,6 +1,6 @@
 // The worker's page: every open call, the most urgent first, and for each what happens next and what a person can do.
 //
-// Rows never move under a hand: while the pointer or the focus is in the list, new calls wait behind "n new".
+// Rows never move under a hand: while the pointer is on the list or keys walk it, new calls wait behind "n new".
 
 import { ask, callPath, post } from '../shared/api.js';
 import { OVER, stateChip, urgencyChip } from '../shared/chips.js';
@@ -14,9 +14,12 @@ import { makeDetail } from './detail.js';
 import { makeSiren } from './siren.js';
 
 const main = document.getElementById('main');
+const ROLES = ['community_worker', 'administrator'];
 const LIMIT = 500;
-const page = { node: null, me: null, calls: new Map(), order: [], chosen: '', shown: false, rows: new Map() };
+const KEY_REST_MS = 8_000;
+const page = { node: null, me: null, calls: new Map(), order: [], chosen: '', shown: false, rows: new Map(), keyAt: 0, alarm: '' };
 const parts = {
+  queue: h('section.queue', { 'aria-label': t('worker.list') }),
   fresh: h('button.fresh', { type: 'button', hidden: true, onclick: () => arrange() }),
   list: h('ol.list', { role: 'listbox', 'aria-label': t('worker.list'), tabindex: '0' }),
   empty: h('p.empty', { hidden: true }, t('worker.empty')),
@@ -34,9 +37,9 @@ async function start() {
     page.node = await ask('/api/node');
     setCity(page.node);
     page.me = await ask('/api/me').catch(() => ({ role: 'caller' }));
-    if (!['community_worker', 'city_official', 'administrator'].includes(page.me.role)) {
+    if (!ROLES.includes(page.me.role)) {
       drawTop();
-      await whoAreYou(main, ['community_worker', 'city_official'], page.node);
+      await whoAreYou(main, ROLES, page.node);
       page.me = await ask('/api/me');
     }
     begin();
@@ -49,7 +52,7 @@ function begin() {
   drawTop();
   detail = makeDetail({ node: page.node, onChange: () => refresh() });
   put(main, parts.alarm, parts.fault, parts.help, h('div.board', null,
-    h('section.queue', { 'aria-label': t('worker.list') }, h('div.bar', null, parts.counts, parts.fresh), header(), parts.list, parts.empty), detail.view));
+    put(parts.queue, h('div.bar', null, parts.counts, parts.fresh), header(), parts.list, parts.empty), detail.view));
   put(parts.help, h('h2', null, t('worker.keys')), h('ul', null, ['j', 'k', 'Enter', 'a', '?'].map((key) => h('li', null, h('kbd', null, key), ' ', t(`worker.key_${key === '?' ? 'help' : key}`)))));
   refresh = gently(fetchCalls, 900);
   live({ types: 'ServiceCall,Offer', onChange: (change) => {
@@ -57,7 +60,7 @@ function begin() {
     if (change === null || change.id === page.chosen || change.type === 'Offer') detail.refresh();
   }, onLink: (up) => say(parts.link, up ? t('worker.link_up') : t('worker.link_down')) });
   addEventListener('keydown', onKey);
-  parts.list.addEventListener('pointerleave', () => { if (!handsOn()) arrange(); });
+  parts.queue.addEventListener('pointerleave', () => { if (!handsOn()) arrange(); });
   setInterval(times, 1000);
 }
 
@@ -93,8 +96,8 @@ async function fetchCalls() {
   }
 }
 
-/** Somebody's hand is on the list: the pointer over it, or the keyboard in it. */
-const handsOn = () => parts.list.matches(':hover') || parts.list.contains(document.activeElement);
+/** Somebody's hand is on the list: the pointer over it or its bar, or a key pressed a moment ago. */
+const handsOn = () => parts.queue.matches(':hover') || Date.now() - page.keyAt < KEY_REST_MS;
 
 /** Puts the rows in order: life first, then who has nobody, then the least time left; whoever is helped comes last. */
 function arrange() {
@@ -226,6 +229,7 @@ function onKey(event) {
   const act = keys[event.key];
   if (!act || (page.order.length === 0 && event.key !== '?')) return;
   event.preventDefault();
+  page.keyAt = Date.now();
   act();
 }
 
