@@ -80,7 +80,7 @@ def read_fragment(body: Any, terms: Terms, *, whole: bool, nulls: bool = False) 
             continue
         if said in _NOT_ATTRIBUTES or said in _REFUSED:
             raise BadRequestData(f"{said}: cannot stand as an attribute here.")
-        name = terms.name(checked_name(said))
+        name = terms.known(said) or terms.name(checked_name(said))
         if name in attrs:
             raise BadRequestData(f"{said}: stands twice under different spellings.")
         attrs[name] = _instances(said, value, terms, nulls=nulls)
@@ -156,7 +156,7 @@ def _types(said: Any, terms: Terms) -> list[str]:
     types = said if isinstance(said, list) else [said]
     if not types or not all(isinstance(one, str) for one in types) or len(types) > 50:
         raise BadRequestData("type: must be a name or a list of names.")
-    return list(dict.fromkeys(terms.name(checked_name(one)) for one in types))
+    return list(dict.fromkeys(terms.known(one) or terms.name(checked_name(one)) for one in types))
 
 
 def _visible(text: str, refused: frozenset[str]) -> bool:
@@ -217,7 +217,8 @@ def _add_member(path: str, key: str, value: Any, instance: Instance, terms: Term
     else:
         kept = [one for one in _instances(path, value, terms, nulls=nulls) if "null" not in one]
         if kept:
-            instance.setdefault("subs", {})[terms.name(checked_name(key))] = kept
+            name = terms.known(key) or terms.name(checked_name(key))
+            instance.setdefault("subs", {})[name] = kept
 
 
 def _kind(path: str, said: Mapping[str, Any]) -> str:
@@ -245,7 +246,9 @@ def _is_geometry(value: Any) -> bool:
 
 
 def _is_null(value: Any) -> bool:
-    return any(value == form for form in (NULL, {"@none": NULL}, [NULL]))
+    if isinstance(value, str):
+        return value == NULL
+    return value in ({"@none": NULL}, [NULL])
 
 
 def _time(path: str, value: Any) -> str:

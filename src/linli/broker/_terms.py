@@ -63,6 +63,10 @@ class Terms:
             _keep(self._inner, term, known)
         return known
 
+    def known(self, term: str) -> str | None:
+        """Return the name of a term that was asked for before (and so was checked before); None otherwise."""
+        return self._inner.get(term)
+
     def term(self, name: str) -> str:
         """Return the shortest way to say a name in this context: a term, a compact IRI, else the IRI."""
         known = self._short.get(name)

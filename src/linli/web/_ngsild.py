@@ -136,12 +136,16 @@ class NgsiLd:
 
     async def get(self, asked: Asked) -> Answer:
         """GET /entities/{id}."""
-        entity_id = checked_id(asked.segments[1])
+        entity_id = asked.segments[1]
         terms = self._linked(asked)
         projection, types = _WHOLE, None
         if asked.parameters:
             projection, types = _projection(asked.parameters, terms), _types(asked.parameters, terms)
-        body = await self._broker.get_bytes(self._act(asked), entity_id, terms, projection, types)
+        try:
+            body = await self._broker.get_bytes(self._act(asked), entity_id, terms, projection, types)
+        except ResourceNotFound:
+            checked_id(entity_id)  # what is there has a good id; only a miss needs to know whether it could be one
+            raise
         return _with_context(asked, terms, body)
 
     async def delete(self, asked: Asked) -> Answer:

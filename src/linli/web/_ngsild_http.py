@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
@@ -214,6 +215,7 @@ def context_links(headers: Mapping[bytes, bytes]) -> list[str]:
     return [url for url, rest in _LINK.findall(header.decode("latin-1")) if _REL.search(rest)]
 
 
+@lru_cache(maxsize=256)
 def context_link(url: str) -> tuple[bytes, bytes]:
     """Return the Link header that names the @context of a JSON answer."""
     return b"link", f'<{url}>; rel="{_CONTEXT_REL}"; type="{LD_JSON}"'.encode("ascii", "replace")
