@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from linli.base import MINUTE_US, Point
-from linli.dispatch import POLICIES, Kind, Machine, Rung
+from linli.dispatch import POLICIES, Kind, Machine, Rung, Tuning
 from linli.dispatch._entities import FOREVER_US, TAKEN, WAITING, Call, Helper, Shift
 from linli.dispatch._machine import EndOffer, Explain, MakeOffer, Saw, TimerFired
 from linli.dispatch._rehearsal import Load, LoadKinds, PureCity, rehearse
@@ -301,3 +301,20 @@ def test_a_seeded_day_ends_with_nothing_lost_and_gives_the_same_figures_twice(po
     assert 0 < first["within60"] <= 1
     if policy == "closed":
         assert first["crossing"] == 0
+
+
+def test_one_step_decides_at_most_as_much_as_one_commit_should_hold_and_the_rest_follows() -> None:
+    pure = Machine(KINDS, StraightReach(), tuning=Tuning(decisions_max=10, searches_max=100))
+    for n in range(40):
+        helper = Helper(f"h{n:03}", 1, "ready", place(n % 12), "ebike", {"care": FOREVER_US}, 0.0, "a0", 0)
+        pure.take(0, helper, Shift(f"s{n}", 1, helper.id, ("a0",), 0, FOREVER_US))
+    city = PureCity(pure)
+    city.helpers = dict(pure.roster.helpers)
+    calls = [Call(f"c{n:03}", 1, "care", "received", 1, 0, FOREVER_US, place(0), "a0", ()) for n in range(50)]
+    city.calls = {one.id: one for one in calls}
+    first = pure.step(0, *(Saw(one) for one in calls))
+    assert sum(isinstance(one, MakeOffer | Explain) for one in first) == 10
+    assert pure.behind
+    city.put(*calls)
+    assert sum(one.answer == "open" for one in city.offers.values()) == 40
+    assert sum(one.state == "noProvider" for one in city.calls.values()) == 10

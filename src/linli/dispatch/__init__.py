@@ -13,6 +13,7 @@ from ._asks import Kind, Kinds, Mode, Reach, Rung, Words
 from ._dispatch import Dispatch
 from ._machine import Machine
 from ._policy import POLICIES, Tuning
+from ._rehearsal import Load, rehearse
 from ._request import CallRequest, Placed
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Dispatch",
     "Kind",
     "Kinds",
+    "Load",
     "Machine",
     "Mode",
     "Placed",
@@ -28,4 +30,5 @@ __all__ = [
     "Rung",
     "Tuning",
     "Words",
+    "rehearse",
 ]

@@ -368,32 +368,35 @@ class Machine:
     def idle(self, now_us: int) -> Flags:
         """Return for each slot whether its helper could take something at once."""
         n = self.roster.size
-        stale_us = round(self.tuning.position_stale_min * MINUTE_US)
-        return self.roster.on_duty(now_us, stale_us) & self.roster.ready[:n] & ~self.roster.busy[:n]
+        return self._on_duty(now_us) & self.roster.ready[:n] & ~self.roster.busy[:n]
+
+    def _on_duty(self, now_us: int) -> Flags:
+        return self.roster.on_duty(now_us, round(self.tuning.position_stale_min * MINUTE_US))
 
     def _match(self, call_ids: list[str], triaged: Mapping[str, Triage], now_us: int) -> list[Action]:
+        """Ask for those who wait, and explain to whom nobody can be sent; at most so many as one commit should hold."""
         idle = self.idle(now_us)
         self.behind = self.ways.search(idle, self.tuning.searches_max) > 0
         calls = [self._as_triaged(one, triaged) for one in call_ids if self.ways.known(one)]
         order = self.roster.order()
         slots = order[idle[order]]
-        actions: list[Action] = []
-        offered = set()
-        if calls and len(slots):
-            field = self._field(calls, slots, now_us)
-            for row, column in self._choose(field, self.tuning):
-                actions.append(self._offer(calls[row], int(slots[column]), now_us))
-                offered.add(calls[row].id)
-        for call in calls:
-            if call.id not in offered and call.state != "noProvider":
-                actions += self._explain(call, now_us)
+        pairs = self._choose(self.field(calls, slots, now_us), self.tuning) if calls and len(slots) else []
+        matched = {row for row, _ in pairs}
+        unmatched = [call for row, call in enumerate(calls) if row not in matched and call.state != "noProvider"]
+        most = self.tuning.decisions_max
+        if len(pairs) + len(unmatched) > most:
+            self.behind = True
+        actions: list[Action] = [self._offer(calls[row], int(slots[column]), now_us) for row, column in pairs[:most]]
+        for call in unmatched[: most - len(actions)]:
+            actions += self._explain(call, now_us)
         return actions
 
     def _as_triaged(self, call_id: str, triaged: Mapping[str, Triage]) -> Call:
         call, triage = self.calls[call_id], triaged.get(call_id)
         return replace(call, urgency=triage.urgency, due_us=triage.due_us) if triage else call
 
-    def _field(self, calls: list[Call], slots: Slots, now_us: int) -> Field:
+    def field(self, calls: list[Call], slots: Slots, now_us: int) -> Field:
+        """Return the waiting `calls` against the idle helpers in `slots`, as a policy wants to see them."""
         seconds = self.ways.table([call.id for call in calls], slots)
         seconds[seconds > self.roster.reach_s[slots]] = np.inf
         home = np.zeros(seconds.shape, dtype=bool)
@@ -440,20 +443,28 @@ class Machine:
     def sight(self, call: Call, now_us: int) -> Sight:
         """Return a call as seen against all helpers; searches the streets when the table does not hold it."""
         n = self.roster.size
-        kind = self.kind(call)
-        everyone = np.arange(n, dtype=np.intp)
+        skills = self.kind(call).skills
+        yes = np.ones(n, dtype=bool)
         seconds = self.ways.seconds(call.id) if self.ways.known(call.id) else self.ways.fresh(call.place)
-        held = np.zeros(n, dtype=bool)
-        registered = self.roster.registered()
         in_reach = np.isfinite(seconds) & (seconds <= self.roster.reach_s[:n])
-        skill = self.roster.skilled(kind.skills, 0)
-        certificate = self.roster.skilled(kind.skills, now_us)
-        on_shift = self.roster.on_duty(now_us, round(self.tuning.position_stale_min * MINUTE_US))
-        own = self.roster.covers(call.home) if self._own_only else ~held
-        idle = self.idle(now_us)
-        possible = registered & certificate & in_reach & own & idle
-        unasked = self._unasked(call, now_us, possible, everyone) if call.id in self._asked else ~held
-        return Sight(registered, skill, certificate, on_shift, in_reach, unasked, own, idle, seconds)
+        certificate = self.roster.skilled(skills, now_us)
+        on_shift = self._on_duty(now_us)
+        own = self.roster.covers(call.home) if self._own_only else yes
+        idle = on_shift & self.roster.ready[:n] & ~self.roster.busy[:n]
+        unasked = yes
+        if call.id in self._asked:
+            unasked = self._unasked(call, now_us, certificate & in_reach & own & idle, np.arange(n, dtype=np.intp))
+        return Sight(
+            registered=self.roster.registered(),
+            skill=self.roster.skilled(skills, 0),
+            certificate=certificate,
+            on_shift=on_shift,
+            in_reach=in_reach,
+            unasked=unasked,
+            own=own,
+            idle=idle,
+            seconds=seconds,
+        )
 
     def _offer(self, call: Call, slot: int, now_us: int) -> MakeOffer:
         kind = self.kind(call)

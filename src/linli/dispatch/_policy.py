@@ -1,8 +1,8 @@
 """Who is asked for which call: policies by name, each a pure function of the field of waiting calls and idle helpers.
 
-`open`     closest pair first over all who wait and all who are idle, whatever community they belong to; urgent calls
-           first, waiting makes a call cheaper, a border costs a little, nobody is spent on a call that he reaches too
-           late while another can still be met.
+`open`     closest pair first over all who wait and all who are idle, whatever community they belong to; a call of life
+           before all others, an urgent one is worth minutes of travel, waiting makes a call cheaper, a border costs a
+           little, nobody is spent on a call that he reaches too late while another can still be met.
 `closed`   control: only helpers whose shift covers the call's own community; calls in order of arrival, nearest first.
 `nearest`  control: no borders; calls in order of arrival, nearest first.
 """
@@ -20,7 +20,9 @@ from linli.base import Settings, setting
 Floats = NDArray[np.float64]
 
 WAIT_WEIGHT = setting("dispatch.wait_weight", 0.5, "Seconds of travel that one second of waiting outweighs.")
-URGENT_S = setting("dispatch.urgent_s", 1800.0, "Seconds of travel that an urgent call outweighs; a life call twice.")
+URGENT_S = setting(
+    "dispatch.urgent_s", 900.0, "Seconds of travel that an urgent call outweighs; a call of life goes before all."
+)
 BORDER_S = setting("dispatch.border_s", 240.0, "Seconds of travel that staying in one's own community is worth.")
 TICK_S = setting("dispatch.tick_s", 10.0, "Seconds of city time between two matchings while somebody waits.")
 PROMISE_MIN = setting("dispatch.promise_min", 60.0, "Minutes from the press within which somebody shall be there.")
@@ -36,14 +38,15 @@ class Tuning:
     """The weights and limits of a dispatcher; each is a setting of the same name. Units are in the names."""
 
     wait_weight: float = 0.5
-    urgent_s: float = 1800.0
+    urgent_s: float = 900.0
     border_s: float = 240.0
     tick_s: float = 10.0
     promise_min: float = 60.0
     reach_min: float = 60.0
     ask_again_min: float = 5.0
     position_stale_min: float = 720.0
-    searches_max: int = 16
+    searches_max: int = 16  # searches of the street network in one step: about 40 ms on a city's network
+    decisions_max: int = 64  # offers and explanations in one step, and so in one commit
 
     @classmethod
     def of(cls, settings: Settings) -> Tuning:
@@ -71,12 +74,15 @@ class Field:
 Pairs = list[tuple[int, int]]
 Policy = Callable[[Field, Tuning], Pairs]
 
+URGENT, LIFE = 2, 3
 _LATE_S = 100_000.0
+_FIRST_S = 1_000_000.0
 
 
 def open_borders(field: Field, tuning: Tuning) -> Pairs:
     """Closest pair first, with weights."""
-    bonus = tuning.wait_weight * field.waited_s + tuning.urgent_s * np.clip(field.urgency - 1, 0, 2)
+    bonus = tuning.wait_weight * field.waited_s + tuning.urgent_s * (field.urgency >= URGENT)
+    bonus += _FIRST_S * (field.urgency >= LIFE)
     cost = field.seconds - bonus[:, None]
     cost += np.where(field.home, 0.0, tuning.border_s)
     cost += np.where(field.seconds > field.left_s[:, None], _LATE_S, 0.0)

@@ -16,7 +16,7 @@ from linli.base import SECOND_US, to_wire_time
 
 from ._asks import Kind
 from ._entities import Call
-from ._roster import MODES, Flags, Roster
+from ._roster import MODES, Flags, Roster, Slots
 
 NEXT_BEST = 3
 
@@ -81,10 +81,17 @@ def candidates(sight: Sight) -> Flags:
     return flags
 
 
+def nearest_first(sight: Sight, roster: Roster) -> Slots:
+    """Return the slots of all who could be asked now, the nearest first, ties by id."""
+    order = roster.order()
+    possible = order[candidates(sight)[order]]
+    return possible[np.argsort(sight.seconds[possible], kind="stable")]
+
+
 def why(call: Call, kind: Kind, sight: Sight, slot: int, *, roster: Roster, now_us: int) -> dict[str, Any]:
     """Return the reason for asking the helper in `slot`."""
-    possible = np.flatnonzero(candidates(sight))
-    ranked = sorted(possible.tolist(), key=lambda one: (float(sight.seconds[one]), roster.ids[one]))
+    ranked = nearest_first(sight, roster)
+    places = np.flatnonzero(ranked == slot)
     at_home = roster.covers(call.home) & sight.skill & sight.certificate
     return {
         "skill": list(kind.skills),
@@ -93,10 +100,12 @@ def why(call: Call, kind: Kind, sight: Sight, slot: int, *, roster: Roster, now_
         "waited": max(0, (now_us - call.received_us) // SECOND_US),
         "border": not bool(roster.covers(call.home)[slot]),
         "homeCommunity": call.home,
-        "rank": ranked.index(slot) + 1 if slot in ranked else 0,
+        "rank": int(places[0]) + 1 if len(places) else 0,
         "of": len(ranked),
         "nextBest": [
-            {"helper": roster.ids[one], "travel": round(float(sight.seconds[one]))} for one in ranked if one != slot
+            {"helper": roster.ids[one], "travel": round(float(sight.seconds[one]))}
+            for one in ranked[: NEXT_BEST + 1].tolist()
+            if one != slot
         ][:NEXT_BEST],
         "excluded": excluded(sight),
         "home": {

@@ -35,6 +35,7 @@ class Roster:
         self.moved: set[int] = set()
         self.node = np.full(64, -1, dtype=np.int64)
         self.mode = np.zeros(64, dtype=np.int8)
+        self.known = np.zeros(64, dtype=bool)
         self.ready = np.zeros(64, dtype=bool)
         self.on_shift = np.zeros(64, dtype=bool)
         self.busy = np.zeros(64, dtype=bool)
@@ -60,6 +61,7 @@ class Roster:
         if slot is None:
             slot = self._new_slot(helper.id)
         self.helpers[helper.id] = helper
+        self.known[slot] = True
         if before is None or (before.place, before.mode) != (helper.place, helper.mode):
             self._place(slot, helper)
         self.ready[slot] = helper.duty == "ready"
@@ -75,7 +77,7 @@ class Roster:
         """A helper was deleted: he is nobody's candidate any more."""
         slot = self.slot.get(helper_id)
         if slot is not None and self.helpers.pop(helper_id, None) is not None:
-            self.ready[slot] = False
+            self.ready[slot] = self.known[slot] = False
             self.node[slot] = -1
 
     def see_shift(self, shift: Shift, now_us: int) -> None:
@@ -132,7 +134,7 @@ class Roster:
 
     def registered(self) -> Flags:
         """Return who exists at all (a deleted helper leaves an empty slot)."""
-        return np.fromiter((one in self.helpers for one in self.ids), dtype=bool, count=self.size)
+        return self.known[: self.size]
 
     def on_duty(self, now_us: int, stale_us: int) -> Flags:
         """Return who is on shift, not off or resting, and was heard of within `stale_us`."""
@@ -165,6 +167,7 @@ class Roster:
         self.reach_s = np.concatenate((self.reach_s, np.full(more, np.inf)))
         self.seen_us = np.concatenate((self.seen_us, np.zeros(more, dtype=np.int64)))
         no = np.zeros(more, dtype=bool)
+        self.known = np.concatenate((self.known, no))
         self.ready = np.concatenate((self.ready, no))
         self.on_shift = np.concatenate((self.on_shift, no))
         self.busy = np.concatenate((self.busy, no))

@@ -230,8 +230,7 @@ class Views:
             raise NotAllowed("Only a worker of this area sees who could go.")
         machine, now = self._driver.machine, self._now()
         sight = machine.sight(call, now)
-        slots = np.flatnonzero(_reasons.candidates(sight)).tolist()
-        slots.sort(key=lambda slot: (float(sight.seconds[slot]), machine.roster.ids[slot]))
+        slots = _reasons.nearest_first(sight, machine.roster).tolist()
         home = machine.roster.covers(call.home)
         listed = []
         for slot in slots[:CANDIDATES_MAX]:

@@ -41,9 +41,7 @@ class Ways:
         row = self._free.pop()
         self._row[call_id] = row
         self._unsearched[call_id] = None
-        for m, mode in enumerate(MODES):
-            with contextlib.suppress(OffMap):  # a place may lie at a street for feet only
-                self._nodes[m, row] = self._reach.node_at(*place, mode)
+        self._nodes[:, row] = self._nodes_at(place)
 
     def drop(self, call_id: str) -> None:
         """Nobody waits there any more."""
@@ -77,11 +75,7 @@ class Ways:
 
     def fresh(self, place: Point) -> NDArray[np.float32]:
         """Return the seconds from every slot to any place, searched now and not kept."""
-        nodes = np.full(len(MODES), -1, dtype=np.int64)
-        for m, mode in enumerate(MODES):
-            with contextlib.suppress(OffMap):
-                nodes[m] = self._reach.node_at(*place, mode)
-        return self._seconds_to(nodes)
+        return self._seconds_to(self._nodes_at(place))
 
     def table(self, call_ids: list[str], slots: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the seconds as (calls, slots)."""
@@ -106,6 +100,13 @@ class Ways:
         else:
             self._stale[list(self._roster.moved)] = True
         self._roster.moved.clear()
+
+    def _nodes_at(self, place: Point) -> NDArray[np.int64]:
+        nodes = np.full(len(MODES), -1, dtype=np.int64)
+        for m, mode in enumerate(MODES):
+            with contextlib.suppress(OffMap):  # a place may lie at a street for feet only
+                nodes[m] = self._reach.node_at(*place, mode)
+        return nodes
 
     def _search_row(self, row: int) -> None:
         self._seconds[row, : self._roster.size] = self._seconds_to(self._nodes[:, row])
