@@ -111,6 +111,7 @@ def why(call: Call, kind: Kind, sight: Sight, slot: int, *, roster: Roster, now_
         "home": {
             "onShift": int(np.count_nonzero(at_home & sight.on_shift)),
             "idle": int(np.count_nonzero(at_home & sight.on_shift & sight.idle)),
+            "could": int(np.count_nonzero(roster.covers(call.home)[ranked])),
         },
     }
 

@@ -17,6 +17,8 @@ from linli.base.errors import OffMap
 from ._asks import Reach
 from ._roster import MODES, Flags, Roster
 
+UNKNOWN, NOWHERE = -2, -1
+
 
 class Ways:
     """Seconds from each helper (columns: the roster's slots) to each waiting call (rows); inf = not within the limit."""
@@ -29,7 +31,8 @@ class Ways:
         self._row: dict[str, int] = {}
         self._free: list[int] = []
         self._unsearched: dict[str, None] = {}
-        self._nodes = np.full((len(MODES), 0), -1, dtype=np.int64)
+        self._place: dict[int, Point] = {}
+        self._nodes = np.full((len(MODES), 0), UNKNOWN, dtype=np.int64)
         self._seconds: NDArray[np.float32] = np.full((0, 0), np.inf, dtype=np.float32)
         self._stale = np.zeros(0, dtype=bool)
 
@@ -41,7 +44,7 @@ class Ways:
         row = self._free.pop()
         self._row[call_id] = row
         self._unsearched[call_id] = None
-        self._nodes[:, row] = self._nodes_at(place)
+        self._place[row] = place
 
     def drop(self, call_id: str) -> None:
         """Nobody waits there any more."""
@@ -49,7 +52,7 @@ class Ways:
         if row is not None:
             self._unsearched.pop(call_id, None)
             self._seconds[row] = np.inf
-            self._nodes[:, row] = -1
+            self._nodes[:, row] = UNKNOWN
             self._free.append(row)
 
     def search(self, idle: Flags, searches_max: int) -> int:
@@ -75,7 +78,8 @@ class Ways:
 
     def fresh(self, place: Point) -> NDArray[np.float32]:
         """Return the seconds from every slot to any place, searched now and not kept."""
-        return self._seconds_to(self._nodes_at(place))
+        nodes = np.full(len(MODES), UNKNOWN, dtype=np.int64)
+        return self._seconds_to(nodes, place)
 
     def table(self, call_ids: list[str], slots: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the seconds as (calls, slots)."""
@@ -88,7 +92,7 @@ class Ways:
         more_columns = max(0, len(self._roster.node) - columns)
         if more_rows or more_columns:
             self._seconds = np.pad(self._seconds, ((0, more_rows), (0, more_columns)), constant_values=np.inf)
-            self._nodes = np.pad(self._nodes, ((0, 0), (0, more_rows)), constant_values=-1)
+            self._nodes = np.pad(self._nodes, ((0, 0), (0, more_rows)), constant_values=UNKNOWN)
             # a helper who joined while others wait was not there when their rows were searched
             self._stale = np.pad(self._stale, (0, more_columns), constant_values=bool(self._row))
             self._free.extend(range(rows + more_rows - 1, rows - 1, -1))
@@ -101,23 +105,23 @@ class Ways:
             self._stale[list(self._roster.moved)] = True
         self._roster.moved.clear()
 
-    def _nodes_at(self, place: Point) -> NDArray[np.int64]:
-        nodes = np.full(len(MODES), -1, dtype=np.int64)
-        for m, mode in enumerate(MODES):
+    def _node(self, nodes: NDArray[np.int64], m: int, place: Point) -> int:
+        """Return the junction of a place for a mode, asked for once and only when somebody travels by that mode."""
+        if nodes[m] == UNKNOWN:
+            nodes[m] = NOWHERE
             with contextlib.suppress(OffMap):  # a place may lie at a street for feet only
-                nodes[m] = self._reach.node_at(*place, mode)
-        return nodes
+                nodes[m] = self._reach.node_at(*place, MODES[m])
+        return int(nodes[m])
 
     def _search_row(self, row: int) -> None:
-        self._seconds[row, : self._roster.size] = self._seconds_to(self._nodes[:, row])
+        self._seconds[row, : self._roster.size] = self._seconds_to(self._nodes[:, row], self._place[row])
 
-    def _seconds_to(self, nodes: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _seconds_to(self, nodes: NDArray[np.int64], place: Point) -> NDArray[np.float32]:
         n = self._roster.size
         seconds = np.full(n, np.inf, dtype=np.float32)
         for m, mode in enumerate(MODES):
             slots = np.flatnonzero((self._roster.mode[:n] == m) & (self._roster.node[:n] >= 0))
-            to = int(nodes[m])
-            if len(slots) and to >= 0:
+            if len(slots) and (to := self._node(nodes, m, place)) >= 0:
                 minutes = self._reach.minutes(to, self._roster.node[slots], self._limit_min, mode)
                 seconds[slots] = np.where(np.isnan(minutes), np.inf, minutes * 60)
         return seconds
@@ -125,7 +129,7 @@ class Ways:
     def _search_column(self, slot: int) -> None:
         m = int(self._roster.mode[slot])
         rows = np.array([row for one, row in self._row.items() if one not in self._unsearched], dtype=np.intp)
-        rows = rows[self._nodes[m, rows] >= 0]
+        rows = rows[[self._node(self._nodes[:, row], m, self._place[row]) >= 0 for row in rows.tolist()]]
         self._seconds[:, slot] = np.inf
         start = int(self._roster.node[slot])
         if len(rows) and start >= 0:

@@ -39,9 +39,8 @@ def why(reason: Mapping[str, Any] | None, skills: Mapping[str, Words], area: Wor
     sentence = both(f"call.why.{nearest}_{'crossing' if reason.get('border') else 'own'}", **facts)
     if not reason.get("border"):
         return sentence
-    home = reason.get("home") or {}
-    ground = "nobody_on_shift" if not home.get("onShift") else "all_busy" if not home.get("idle") else "quicker"
-    return {one: sentence[one] + both(f"call.why.{ground}")[one] for one in LANGUAGES}
+    ground = both(f"call.why.{_why_not_at_home(reason)}")
+    return {one: sentence[one] + ground[one] for one in LANGUAGES}
 
 
 def shortage(found: Mapping[str, Any] | None, title: Words, now_us: int) -> Words | None:
@@ -80,6 +79,18 @@ def timeline_row(row: Mapping[str, Any]) -> dict[str, Any]:
     key = f"{what}_by_itself" if row.get("byTimeout") and what == "confirmed" else what
     facts = {"rank": row.get("rank", 1), "to": _level(row.get("to")), "stars": row.get("stars", 0)}
     return {"at": row["at"], "what": what, "text": both(f"call.what.{key}", **facts)}
+
+
+def _why_not_at_home(reason: Mapping[str, Any]) -> str:
+    """Return why nobody of the caller's own community comes: the text's key."""
+    home = reason.get("home") or {}
+    if not home.get("onShift"):
+        return "nobody_on_shift"
+    if not home.get("idle"):
+        return "all_busy"
+    if not home.get("could"):
+        return "cannot_now"
+    return "quicker" if reason.get("rank") == 1 else "needed_elsewhere"
 
 
 def _skill(key: str, skills: Mapping[str, Words], language: str) -> str:
