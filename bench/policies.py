@@ -2,6 +2,7 @@
 
 Runs `linli demo` headless, each load with each policy, through the public doors. A seed gives the same figures on every
 machine, so one run is enough. `python -m bench.policies [--seeds 101-110] [--calls 1500] [--hours 4]`.
+An hour's work can go on where it was broken off: with `--keep DIR` each summary is kept there and not made again.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", default="101-110")
     parser.add_argument("--calls", type=int, default=1500)
     parser.add_argument("--hours", type=float, default=4.0)
+    parser.add_argument("--loads", default=",".join(LOADS))
+    parser.add_argument("--keep", type=Path, help="folder for the summaries; one that is there already is taken")
     options = parser.parse_args(arguments)
     right = True
-    for load in LOADS:
+    for load in options.loads.split(","):
         for policy in POLICIES:
             result = one(options, load, policy)
             ok = all(run["lost"] == 0 and run["open"] == 0 for run in result["runs"])
@@ -45,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def one(options: argparse.Namespace, load: str, policy: str) -> dict[str, Any]:
     """Return the summary of one load under one policy over all seeds."""
+    kept = options.keep / f"{load}-{policy}-{options.seeds}.json" if options.keep else None
+    if kept is not None and kept.exists():
+        found: dict[str, Any] = orjson.loads(kept.read_bytes())
+        return found
     ended = subprocess.run(
         [
             sys.executable, "-m", "linli", "demo", "--city", str(options.map), "--json",
@@ -55,6 +62,9 @@ def one(options: argparse.Namespace, load: str, policy: str) -> dict[str, Any]:
         check=True,
     )  # fmt: skip
     result: dict[str, Any] = orjson.loads(ended.stdout)
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(ended.stdout)
     return result
 
 
