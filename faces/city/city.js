@@ -15,6 +15,7 @@ const main = document.getElementById('main');
 const REFETCH_MS = 1_500;
 const STALE_MS = 15_000;
 const SHOWN_MAX = 200;
+const LINES_CALM = 20;
 const DUTY_COLOURS = { ready: '#0B5D4E', busy: '#9A5B00', rest: '#838B93', off: '#838B93' };
 const FIGURES = ['open', 'waiting', 'medianArriveMin', 'crossingToday', 'servedToday', 'unservedToday'];
 const page = { node: null, me: null, map: null, city: null, fetchedAt: 0, chosen: null, circle: null, fitted: false, rows: new Map(), up: false };
@@ -89,19 +90,17 @@ async function beginMap() {
   map.addLayer({ id: 'chosen', type: 'circle', source: 'chosen', paint: { 'circle-radius': 24, 'circle-color': 'rgba(18,74,138,0.10)', 'circle-stroke-color': '#124A8A', 'circle-stroke-width': 3 } });
   map.addLayer({ id: 'centre', type: 'circle', source: 'centre', paint: { 'circle-radius': 5, 'circle-color': COLOURS.teal, 'circle-stroke-color': '#FFFFFF', 'circle-stroke-width': 2 } });
   map.addLayer({ id: 'calls', type: 'symbol', source: 'calls', layout: {
-    'icon-image': ['concat', 'call-', ['get', 'state']], 'icon-size': ['interpolate', ['linear'], ['zoom'], 11, 0.62, 15, 1],
-    'icon-allow-overlap': true, 'icon-ignore-placement': true, 'symbol-sort-key': ['get', 'urgency'] } });
-  map.addLayer({ id: 'names', type: 'symbol', source: 'labels', layout: { 'text-field': ['get', 'name'], 'text-size': ['interpolate', ['linear'], ['zoom'], 11, 12, 15, 17], 'text-padding': 6, 'text-offset': [0, -1.1] },
+    'icon-image': ['concat', 'call-', ['get', 'state']], 'icon-size': ['interpolate', ['linear'], ['zoom'], 11, ['case', ['==', ['get', 'state'], 'onSite'], 0.42, 0.62], 15, ['case', ['==', ['get', 'state'], 'onSite'], 0.7, 1]],
+    'icon-allow-overlap': true, 'icon-ignore-placement': true, 'symbol-sort-key': ['case', ['==', ['get', 'state'], 'onSite'], -1, ['get', 'urgency']] } });
+  map.addLayer({ id: 'names', type: 'symbol', source: 'labels', layout: { 'text-field': ['get', 'name'], 'text-size': ['interpolate', ['linear'], ['zoom'], 11, 12, 15, 17], 'text-padding': 6, 'text-anchor': 'bottom', 'text-offset': [0, -0.7] },
     paint: { 'text-color': COLOURS.ink, 'text-halo-color': '#FFFFFF', 'text-halo-width': 1.5 } });
   map.on('click', (event) => {
     const [hit] = map.queryRenderedFeatures([[event.point.x - 6, event.point.y - 6], [event.point.x + 6, event.point.y + 6]], { layers: ['calls'] });
     if (hit) choose(hit.properties.id);
     else circleAt([event.lngLat.lng, event.lngLat.lat]);
   });
-  for (const layer of ['calls']) {
-    map.on('mouseenter', layer, () => { map.getCanvas().style.cursor = 'pointer'; });
-    map.on('mouseleave', layer, () => { map.getCanvas().style.cursor = ''; });
-  }
+  map.on('mouseenter', 'calls', () => { map.getCanvas().style.cursor = 'pointer'; });
+  map.on('mouseleave', 'calls', () => { map.getCanvas().style.cursor = ''; });
   // Tests and the maker of pictures ask this map what it drew.
   parts.canvas.map = map;
 }
@@ -140,13 +139,14 @@ function drawCity() {
   draw(map, 'helpers', points(city.helpers.map(([lon, lat, duty]) => pointAt(lon, lat, { duty }))));
   const spread = fanned(city.calls);
   draw(map, 'calls', points(spread.map(({ call, at }) => pointAt(at[0], at[1], { id: call.id, state: call.state, urgency: call.urgency }))));
-  const crossing = spread.filter(({ call }) => call.crossing && call.from).map(({ call, at }) => ({ call, line: bow(call.from, at) }));
+  // A line is drawn while somebody is on the way; whoever has arrived needs none.
+  const crossing = spread.filter(({ call }) => call.crossing && call.from && call.state !== 'onSite').map(({ call, at }) => ({ call, line: bow(call.from, at) }));
   draw(map, 'lines', points(crossing.map(({ call, line }) => feature(line, { id: call.id }))));
   draw(map, 'origins', points(crossing.map(({ call }) => pointAt(...call.from))));
   draw(map, 'heads', points(crossing.map(({ call, line }) => headOf(line.coordinates, call.id))));
   const chosen = spread.find(({ call }) => call.id === page.chosen);
   // Whoever looks at one call sees its line; the others step back.
-  const others = chosen ? 0.15 : 1;
+  const others = chosen ? 0.15 : crossing.length > LINES_CALM ? 0.5 : 1;
   for (const layer of ['lines', 'lines-halo']) map.setPaintProperty(layer, 'line-opacity', ['case', ['==', ['get', 'id'], page.chosen ?? ''], 1, layer === 'lines' ? others : others * 0.8]);
   map.setPaintProperty('heads', 'icon-opacity', ['case', ['==', ['get', 'id'], page.chosen ?? ''], 1, others]);
   draw(map, 'chosen', chosen ? pointAt(chosen.at[0], chosen.at[1]) : NOTHING);
@@ -247,7 +247,8 @@ function drawFigures() {
 
 /** Keeps one row a call; rows change in place, and change places only while no hand is on the list. */
 function drawList() {
-  const calls = [...page.city.calls].sort((a, b) => b.urgency - a.urgency || Number(b.crossing) - Number(a.crossing)).slice(0, SHOWN_MAX);
+  const rank = (call) => (call.state === 'onSite' ? 1 : 0);
+  const calls = [...page.city.calls].sort((a, b) => rank(a) - rank(b) || b.urgency - a.urgency || Number(b.crossing) - Number(a.crossing)).slice(0, SHOWN_MAX);
   const present = new Set(calls.map((call) => call.id));
   for (const call of calls) fillRow(call);
   const handsOn = parts.list.matches(':hover') || parts.list.contains(document.activeElement);

@@ -156,7 +156,7 @@ function fillRow(row, call) {
 /** What a worker should do with this call, in a few words; mostly: nothing, it goes on by itself. */
 function toDo(call) {
   if (OVER.has(call.state)) return '';
-  if (call.urgency >= 3 && !call.acknowledged) return t('worker.do_acknowledge');
+  if (unheard(call)) return t('worker.do_acknowledge');
   if (call.state === 'noProvider') return t('worker.do_offer');
   return own(call.next?.text) || (call.helper ? call.helper.name : '');
 }
@@ -183,9 +183,12 @@ function counts() {
     h('div', null, h('dt', null, t(`worker.count_${name}`)), h('dd', null, String(figure))))));
 }
 
+/** Whether a life may be at risk, nobody has arrived, and no worker has said that he knows. */
+const unheard = (call) => call.urgency >= 3 && !call.acknowledged && !OVER.has(call.state) && !['onSite', 'done'].includes(call.state);
+
 /** A critical call that nobody acknowledged: a banner, a mark in the title, and a sound until somebody does. */
 function alarm() {
-  const critical = [...page.calls.values()].filter((call) => call.urgency >= 3 && !call.acknowledged && !OVER.has(call.state) && !['onSite', 'done'].includes(call.state));
+  const critical = [...page.calls.values()].filter(unheard);
   siren.sound(critical.length > 0);
   document.title = `${critical.length ? `(${critical.length}) ` : ''}${t('worker.title')}`;
   const key = critical.map((call) => call.id).join();
