@@ -129,7 +129,7 @@ class Commands:
         home = await rooms.areas.community_at(place)
         scopes = home.scopes if home else (rooms.home_scope,)
         call_id = rooms.ids.new("ServiceCall", now)
-        self._must(act, "create", Thing("ServiceCall", scopes, (caller,)))
+        self._must(act, "place", Thing("ServiceCall", scopes, (caller,)))
         values: dict[str, Any] = {
             "number": call_number(call_id),
             "serviceKind": KIND_PREFIX + request.kind,

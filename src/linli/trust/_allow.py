@@ -8,7 +8,9 @@ from typing import Literal
 
 from linli.base import within_scope
 
-Verb = Literal["read", "list", "create", "change", "delete", "act"]
+Verb = Literal["read", "list", "create", "change", "delete", "act", "place"]
+"""`place`: press for help, by dispatch's door alone; `act`: take a step of one's own (accept, cancel, move ...)."""
+
 Reach = Literal["all", "area", "own", "none"]
 Shown = Literal["full", "masked", "public"]
 
@@ -71,17 +73,17 @@ class Decision:
 _Rule = tuple[frozenset[str], Reach, Shown]
 _READ = frozenset({"read", "list"})
 _WRITE = frozenset({"create", "change", "delete"})
-_ALL = _READ | _WRITE | {"act"}
+_ALL = _READ | _WRITE | {"act", "place"}
 _OPEN_TYPES = ("Area", "Building", "Gate", "Provider", "ServiceKind", "Place")
 
 _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
     "caller": {
-        "ServiceCall": ((frozenset({"create"}), "all", "public"), (frozenset({"read", "act"}), "own", "full")),
+        "ServiceCall": ((frozenset({"place"}), "all", "public"), (frozenset({"read", "act"}), "own", "full")),
         **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "public"),)),
     },
     "resident": {
         "ServiceCall": (
-            (frozenset({"create"}), "all", "full"),
+            (frozenset({"place"}), "all", "full"),
             (_READ | {"act"}, "own", "full"),
         ),
         "Resident": ((_READ, "own", "full"),),
@@ -90,7 +92,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
     },
     "helper": {
         "ServiceCall": (
-            (frozenset({"create"}), "all", "full"),
+            (frozenset({"place"}), "all", "full"),
             (_READ | {"act"}, "own", "full"),
         ),
         "Offer": ((_READ | {"act"}, "own", "full"),),
@@ -99,8 +101,8 @@ _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
         **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "public"),)),
     },
     "community_worker": {
-        "ServiceCall": ((_READ | {"create", "act"}, "area", "full"),),
-        "Offer": ((_READ | {"create", "act"}, "area", "full"),),
+        "ServiceCall": ((_READ | {"act"}, "area", "full"), (frozenset({"place"}), "all", "full")),
+        "Offer": ((_READ | {"act"}, "area", "full"),),
         "Helper": ((_READ, "all", "masked"),),
         "Shift": ((_READ, "all", "masked"),),
         "Resident": ((_READ, "area", "masked"),),
@@ -116,7 +118,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
         **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "full"),)),
     },
     "device": {
-        "ServiceCall": ((frozenset({"create"}), "all", "public"), (frozenset({"read"}), "own", "public")),
+        "ServiceCall": ((frozenset({"place"}), "all", "public"), (frozenset({"read"}), "own", "public")),
     },
     "administrator": {"*": ((_ALL, "all", "full"),)},
     "engine": {"*": ((_ALL, "all", "full"),)},

@@ -21,13 +21,16 @@ class PressToOffer:
         """Measure on this broker's log."""
         self._broker = broker
         self._pressed: OrderedDict[str, float] = OrderedDict()
+        self._offered: OrderedDict[str, float] = OrderedDict()
         self._waits_ms: deque[float] = deque(maxlen=KEPT)
 
     def pressed(self, call_id: str, first_byte: float) -> None:
-        """Remember a press by the `time.perf_counter` of its first byte."""
-        self._pressed[call_id] = first_byte
-        if len(self._pressed) > KEPT:
-            self._pressed.popitem(last=False)
+        """Remember a press by the `time.perf_counter` of its first byte; its offer may have been seen already."""
+        offered = self._offered.pop(call_id, None)
+        if offered is None:
+            _keep(self._pressed, call_id, first_byte)
+        else:
+            self._waits_ms.append((offered - first_byte) * 1000)
 
     async def observe(self, rows: Sequence[LogRow]) -> None:
         """Look at new log rows, right after their commit."""
@@ -35,9 +38,15 @@ class PressToOffer:
         for row in rows:
             if row.kind == "create" and row.type == "Offer":
                 offer = await self._broker.read(LOOKING, row.entity_id)
-                first_byte = self._pressed.pop(str(offer.values.get("call")), None) if offer else None
-                if first_byte is not None:
-                    self._waits_ms.append((now - first_byte) * 1000)
+                if offer is not None and offer.values.get("rank", 1) == 1:
+                    self._first_offer(str(offer.values["call"]), now)
+
+    def _first_offer(self, call_id: str, now: float) -> None:
+        first_byte = self._pressed.pop(call_id, None)
+        if first_byte is None:
+            _keep(self._offered, call_id, now)
+        else:
+            self._waits_ms.append((now - first_byte) * 1000)
 
     def figures(self) -> dict[str, float | int | None]:
         """Return count, p50, p95 and largest wait in milliseconds of wall time."""
@@ -50,3 +59,9 @@ class PressToOffer:
             "p95": round(waits[min(len(waits) - 1, int(len(waits) * 0.95))], 3),
             "max": round(waits[-1], 3),
         }
+
+
+def _keep(moments: OrderedDict[str, float], call_id: str, moment: float) -> None:
+    moments[call_id] = moment
+    if len(moments) > KEPT:
+        moments.popitem(last=False)
