@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,7 @@ NODE_SCOPE = setting(
 NODE_NAME_ZH = setting("node.name_zh", "邻里", "Name of this node in Chinese.")
 NODE_NAME_EN = setting("node.name_en", "linli", "Name of this node in English.")
 NODE_PHONE = setting("node.phone", "", "Phone number of the seat on duty, shown on every resident's page.")
+NODE_ZONE = setting("node.zone", "Asia/Shanghai", "Time zone of the people here; days begin and times are shown by it.")
 POLICY = setting(
     "dispatch.policy",
     "open",
@@ -159,9 +161,16 @@ async def build(plan: Plan) -> Node:
         pressing=pressing,
         name=plan.name or {"zh": settings[NODE_NAME_ZH], "en": settings[NODE_NAME_EN]},
         phone=plan.phone or settings[NODE_PHONE],
+        zone=_zone(settings[NODE_ZONE]),
         people=plan.people,
     )
     return Node(store, broker, dispatch, live, WebApp(doors), clock, doors, settings[NODE_SCOPE])
+
+
+def _zone(name: str) -> str:
+    if name not in zoneinfo.available_timezones():
+        raise BadSetting(f"node.zone = {name}: there is no such time zone; write it like Asia/Shanghai.")
+    return name
 
 
 async def _last_moment_us(store: SqliteStore) -> int:

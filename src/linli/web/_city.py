@@ -5,7 +5,6 @@ Nothing that names a person or an exact home leaves this module: helpers stand a
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -46,7 +45,7 @@ class City:
         self._helpers: dict[str, Plain] = {}
         self._calls: dict[str, Plain] = {}
         self._built = False
-        self._streets: tuple[bytes, str] | None = None
+        self._streets: bytes | None = None
         doors.live.observe(self._observe)
 
     def routes(self) -> list[Route]:
@@ -67,7 +66,13 @@ class City:
         self._helpers = {one.id: one for one in await broker.read_all(LOOKING, "Helper")}
         states = [*OPEN_STATES, *SERVED_STATES, "cancelled"]
         calls = await broker.read_all(LOOKING, "ServiceCall", keys={"state": states})
-        self._calls = {one.id: one for one in calls}
+        self._calls = {one.id: one for one in calls if not self._is_past(one)}
+
+    def _is_past(self, entity: Plain) -> bool:
+        """Tell whether a call is over and not of today: no figure counts it any more."""
+        if entity.type != "ServiceCall" or entity.values.get("state") in OPEN_STATES:
+            return False
+        return _received_us(entity) < self._doors.today()[0]
 
     async def _observe(self, rows: Sequence[LogRow]) -> None:
         if not self._built:
@@ -78,7 +83,7 @@ class City:
             if picture is None:
                 continue
             entity = await self._doors.broker.read(LOOKING, row.entity_id)
-            if entity is None:
+            if entity is None or self._is_past(entity):
                 picture.pop(row.entity_id, None)
             else:
                 picture[row.entity_id] = entity
@@ -164,8 +169,8 @@ class City:
         }
 
     def _figures(self, calls: list[Plain]) -> dict[str, Any]:
-        day = self._doors.city_time()[:10]
-        today = [one for one in calls if str(one.values.get("receivedAt", "")).startswith(day)]
+        begins_us, _ = self._doors.today()
+        today = [one for one in calls if _received_us(one) >= begins_us]
         served = [one for one in today if one.values.get("state") in SERVED_STATES]
         minutes = sorted(wait for one in today if (wait := _arrive_min(one)) is not None)
         return {
@@ -233,15 +238,19 @@ class City:
         return {"helpers": len(inside), "skills": skills}
 
     async def streets(self, request: Request) -> Response:
-        """Return the streets for drawing; browsers keep them until the map changes."""
+        """Return the streets for drawing, all or those of `?box=`; browsers keep them until the map changes."""
         network = self._network()
-        if self._streets is None:
-            body = await run_in_threadpool(lambda: write_json(network.streets()))
-            self._streets = (body, '"' + hashlib.sha256(body).hexdigest()[:20] + '"')
-        body, tag = self._streets
+        box = _box(request.query_params.get("box"))
+        tag = f'"{network.digest}"'
         headers = {"etag": tag, "cache-control": "private, max-age=60"}
         if request.headers.get("if-none-match") == tag:
             return Response(status_code=304, headers=headers)
+        if box is not None:
+            body = await run_in_threadpool(lambda: write_json(network.streets(box)))
+        elif self._streets is not None:
+            body = self._streets
+        else:
+            body = self._streets = await run_in_threadpool(lambda: write_json(network.streets()))
         return Response(body, headers=headers, media_type="application/geo+json")
 
     async def path(self, request: Request) -> Response:
@@ -284,11 +293,27 @@ def _centre(area: Plain | None) -> list[float] | None:
     return [round(sum(corner[i] for corner in corners) / len(corners), 6) for i in (0, 1)]
 
 
+def _received_us(call: Plain) -> int:
+    return from_wire_time(call.values["receivedAt"])
+
+
 def _arrive_min(call: Plain) -> float | None:
     received, on_site = call.values.get("receivedAt"), call.values.get("onSiteAt")
     if not received or not on_site:
         return None
     return (from_wire_time(on_site) - from_wire_time(received)) / SECOND_US / 60
+
+
+def _box(text: str | None) -> tuple[float, float, float, float] | None:
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 4:
+        raise BadRequestData("box: west,south,east,north in degrees.")
+    west, south, east, north = (_number(part, "box") for part in parts)
+    if west > east or south > north:
+        raise BadRequestData("box: west may not lie east of east, nor south north of north.")
+    return west, south, east, north
 
 
 def _number(text: str | None, name: str) -> float:

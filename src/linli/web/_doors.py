@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from linli.base import Clock, to_wire_time, type_of_urn
+from linli.base import SECOND_US, Clock, to_wire_time, type_of_urn
 from linli.broker import Broker, Plain
 from linli.dispatch import Dispatch
 from linli.packs import Packs
@@ -34,11 +36,20 @@ class Doors:
     pressing: PressToOffer
     name: dict[str, str]
     phone: str
+    zone: str = "Asia/Shanghai"
     people: Sequence[Person] = ()
 
     def city_time(self) -> str:
         """Return the city's time on the wire, to the second."""
-        return to_wire_time(self.clock.now_us() // 1_000_000 * 1_000_000)
+        return to_wire_time(self.clock.now_us() // SECOND_US * SECOND_US)
+
+    def today(self) -> tuple[int, int]:
+        """Return when the city's day began and ends, in microseconds."""
+        zone = ZoneInfo(self.zone)
+        now = datetime.fromtimestamp(self.clock.now_us() / SECOND_US, zone)
+        begins = datetime.combine(now.date(), time(), zone)
+        ends = datetime.combine(now.date() + timedelta(days=1), time(), zone)
+        return int(begins.timestamp()) * SECOND_US, int(ends.timestamp()) * SECOND_US
 
     async def looked_up(self, entity_id: str) -> Plain | None:
         """Return an entity of ours by id, for the house's own look-ups; None for anything else."""
@@ -46,7 +57,7 @@ class Doors:
 
     async def area(self, area_id: str) -> dict[str, Any] | None:
         """Return {"id", "name"} of an area."""
-        found = await self.looked_up(area_id) if area_id else None
+        found = await self.looked_up(area_id)
         return {"id": found.id, "name": found.values.get("name", {})} if found else None
 
     async def area_of(self, entity: Plain | None) -> dict[str, Any] | None:

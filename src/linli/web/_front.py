@@ -30,6 +30,7 @@ class FrontDesk:
             "name": doors.name,
             "phone": doors.phone,
             "cityTime": doors.city_time(),
+            "zone": doors.zone,
             "speed": doors.clock.speed if doors.clock.speed < float("inf") else None,
             "demo": doors.asking.sign_in == "demo",
             "open": doors.asking.sign_in == "open",
@@ -66,7 +67,7 @@ class FrontDesk:
             "id": who.id,
             "role": who.role,
             "name": who.name,
-            "area": await self._doors.area_of(entity),
+            "area": await self._doors.area_of(entity) or await self._doors.area(who.id.partition(":")[2]),
             "home": await self._doors.home_of(entity),
             "helper": who.id if who.role == "helper" else None,
         }
