@@ -161,6 +161,7 @@ async def build(plan: Plan) -> Node:
         pressing=pressing,
         name=plan.name or {"zh": settings[NODE_NAME_ZH], "en": settings[NODE_NAME_EN]},
         phone=plan.phone or settings[NODE_PHONE],
+        trouble=lambda: store.trouble,
         zone=_zone(settings[NODE_ZONE]),
         people=plan.people,
     )

@@ -79,6 +79,10 @@ class Dispatch:
         """Return when something falls due next: a timer, or a tick while somebody waits."""
         return await self._driver.next_due_us()
 
+    async def behind(self) -> int:
+        """Return how far the engine stands behind the head of the log; 0 when all is done."""
+        return await self._driver.behind()
+
     # what people do
 
     async def place_call(self, act: Act, request: CallRequest) -> Placed:

@@ -99,6 +99,10 @@ class Driver:
         moments = [await self._broker.log.next_due(), self._machine.next_wake_us()]
         return min((one for one in moments if one is not None), default=None)
 
+    async def behind(self) -> int:
+        """Return how many positions of the log are not read yet."""
+        return max(0, await self._broker.log.head() - self._seq)
+
     async def run(self) -> None:
         """Turn whenever the log grows or something falls due, until cancelled."""
         failures = 0

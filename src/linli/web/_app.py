@@ -76,10 +76,16 @@ class WebApp:
         await self._idle.wait()
 
     async def health(self, _: Request) -> Response:
-        """Say that the node answers, and how far its engine is behind the log."""
-        head = await self._doors.broker.log.head()
-        done = await self._doors.broker.log.cursor("dispatch")
-        return answer({"status": "ok", "log": head, "dispatchBehind": max(0, head - done)})
+        """Say whether the disk takes what is written, and how far the engine is behind the log."""
+        doors = self._doors
+        trouble = doors.trouble()
+        state = {
+            "status": "trouble" if trouble else "ok",
+            "store": trouble,
+            "log": await doors.broker.log.head(),
+            "dispatchBehind": await doors.dispatch.behind(),
+        }
+        return answer(state, 503 if trouble else 200)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

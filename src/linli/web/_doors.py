@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ from ._pressing import PressToOffer
 
 @dataclass(slots=True)
 class Doors:
-    """The rooms below, as app.py built them. `network` None = no map is loaded."""
+    """The rooms below, as app.py built them. `network` None = no map is loaded; `trouble` says why the disk refuses."""
 
     broker: Broker
     dispatch: Dispatch
@@ -36,6 +36,7 @@ class Doors:
     pressing: PressToOffer
     name: dict[str, str]
     phone: str
+    trouble: Callable[[], str | None]
     zone: str = "Asia/Shanghai"
     people: Sequence[Person] = ()
 
