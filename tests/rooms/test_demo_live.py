@@ -80,6 +80,22 @@ def test_after_a_restart_open_calls_are_taken_over_by_their_callers_and_helpers(
     asyncio.run(story())
 
 
+def test_what_a_step_plans_is_done_although_nothing_else_happens():
+    async def story():
+        district = a_district(calls=0)
+        node = LiveTinyNode(START_US, speed=100.0, skills=SKILLS, way_seconds=60.0)
+        door = Client(app=node)
+        await load(door, district, START_US)
+        caller = await door.sign_in(next(iter(district.by_hand)))
+        place = district.helpers[0].place
+        await caller.place_call("elder.care_visit", place.lon, place.lat, key="by hand")
+        async with living(node, district, pressing=False):
+            await node.until(lambda: [call["state"] for call in node.calls.values()] == ["onSite"])
+        assert node.streams == [None]
+
+    asyncio.run(story())
+
+
 def test_shifts_are_renewed_while_the_demo_goes_on():
     async def story():
         district = a_district(calls=0)

@@ -82,7 +82,8 @@ class _Life:
     def __init__(self, town: Town, clock: CityTime) -> None:
         self._town = town
         self._clock = clock
-        self._news = asyncio.Event()
+        self._news = False
+        self._stirred = asyncio.Event()
         self._running: set[asyncio.Task[None]] = set()
 
     async def begin(self, *, pressing: bool) -> None:
@@ -93,7 +94,7 @@ class _Life:
             await self._gently(partial(self._town.look, worker), worker.step_name("look"))
         if pressing:
             await self.plan_round()
-        self._news.set()
+        self._tell_news()
 
     async def hear(self) -> None:
         """Follow the live stream; when it breaks off, go on where it stood."""
@@ -105,13 +106,13 @@ class _Life:
                 async with contextlib.aclosing(line.live(types=("Offer",), after=position)) as events:
                     async for event in events:
                         position, failures = event.seq, 0
-                        self._news.set()
+                        self._tell_news()
             except (NodeUnreachable, ClientProblem) as problem:
                 self._town.office.leave()
                 log.info("demo.live.broken", problem=str(problem))
             await asyncio.sleep(AGAIN_AFTER_S[min(failures, len(AGAIN_AFTER_S) - 1)])
             failures += 1
-            self._news.set()
+            self._tell_news()
 
     async def keep_time(self) -> None:
         """Ask for the city's time now and then."""
@@ -125,8 +126,9 @@ class _Life:
         agenda = self._town.agenda
         while True:
             await self._sleep_until(agenda.next_us())
-            if self._news.is_set():
-                self._news.clear()
+            self._stirred.clear()
+            if self._news:
+                self._news = False
                 await self._start(self._town.listen, "listen")
             while (due_us := agenda.next_us()) is not None and due_us <= self._clock.now_us():
                 due = agenda.take()
@@ -171,12 +173,17 @@ class _Life:
 
     # steps
 
+    def _tell_news(self) -> None:
+        """Have the open offers listened to."""
+        self._news = True
+        self._stirred.set()
+
     async def _sleep_until(self, due_us: int | None) -> None:
-        """Return at a moment of the city, or earlier when there is news."""
+        """Return at a moment of the city, or earlier when there is news or a step may have planned another one."""
         wait_s = None if due_us is None else self._clock.wall_s_until(due_us)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(wait_s):
-                await self._news.wait()
+                await self._stirred.wait()
 
     async def _start(self, step: Step, name: str) -> None:
         """Take a step beside others, at most some at a time."""
@@ -184,7 +191,12 @@ class _Life:
             await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
         task = asyncio.create_task(self._gently(step, name))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Look at the agenda again: what this step planned may be due before what was known when it began."""
+        self._running.discard(task)
+        self._stirred.set()
 
     async def _gently(self, step: Step, name: str, tries: int = TRIES) -> None:
         """Take a step; one that the node could not be reached for is taken again a little later."""
@@ -195,6 +207,5 @@ class _Life:
             if tries > 1:
                 again_us = self._clock.now_us() + round(AGAIN_AFTER_S[-1] * self._clock.speed * SECOND_US)
                 self._town.agenda.put(again_us, name, partial(self._gently, step, name, tries - 1))
-                self._news.set()
         except Exception:
             log.exception("demo.step.failed", step=name)
