@@ -74,7 +74,7 @@ async function beginMap() {
   const { map } = page;
   addCallMarks(map, STATES);
   addArrow(map, 'arrow', COLOURS.violet);
-  for (const name of ['communities', 'labels', 'helpers', 'calls', 'lines', 'origins', 'heads', 'circle', 'centre', 'chosen']) draw(map, name, NOTHING);
+  for (const name of ['communities', 'labels', 'helpers', 'calls', 'lines', 'origins', 'heads', 'circle', 'centre', 'chosen', 'said']) draw(map, name, NOTHING);
   map.addLayer({ id: 'communities', type: 'fill', source: 'communities', paint: { 'fill-color': ['case', ['==', ['get', 'helpersReady'], 0], '#F3E3CB', '#E9EFE3'], 'fill-opacity': 0.55 } }, 'lanes');
   map.addLayer({ id: 'circle', type: 'fill', source: 'circle', paint: { 'fill-color': COLOURS.teal, 'fill-opacity': 0.12 } });
   map.addLayer({ id: 'circle-line', type: 'line', source: 'circle', paint: { 'line-color': COLOURS.teal, 'line-width': 2 } });
@@ -90,10 +90,12 @@ async function beginMap() {
   map.addLayer({ id: 'chosen', type: 'circle', source: 'chosen', paint: { 'circle-radius': 24, 'circle-color': 'rgba(18,74,138,0.10)', 'circle-stroke-color': '#124A8A', 'circle-stroke-width': 3 } });
   map.addLayer({ id: 'centre', type: 'circle', source: 'centre', paint: { 'circle-radius': 5, 'circle-color': COLOURS.teal, 'circle-stroke-color': '#FFFFFF', 'circle-stroke-width': 2 } });
   map.addLayer({ id: 'calls', type: 'symbol', source: 'calls', layout: {
-    'icon-image': ['concat', 'call-', ['get', 'state']], 'icon-size': ['interpolate', ['linear'], ['zoom'], 11, ['case', ['==', ['get', 'state'], 'onSite'], 0.42, 0.62], 15, ['case', ['==', ['get', 'state'], 'onSite'], 0.7, 1]],
+    'icon-image': ['concat', 'call-', ['get', 'state']], 'icon-size': ['interpolate', ['linear'], ['zoom'], 11, ['case', ['==', ['get', 'state'], 'onSite'], 0.36, 0.62], 15, ['case', ['==', ['get', 'state'], 'onSite'], 0.7, 1]],
     'icon-allow-overlap': true, 'icon-ignore-placement': true, 'symbol-sort-key': ['case', ['==', ['get', 'state'], 'onSite'], -1, ['get', 'urgency']] } });
   map.addLayer({ id: 'names', type: 'symbol', source: 'labels', layout: { 'text-field': ['get', 'name'], 'text-size': ['interpolate', ['linear'], ['zoom'], 11, 12, 15, 17], 'text-padding': 6, 'text-anchor': 'bottom', 'text-offset': [0, -0.7] },
-    paint: { 'text-color': COLOURS.ink, 'text-halo-color': '#FFFFFF', 'text-halo-width': 1.5 } });
+    paint: { 'text-color': COLOURS.ink, 'text-halo-color': '#FFFFFF', 'text-halo-width': 2 } });
+  map.addLayer({ id: 'said', type: 'symbol', source: 'said', layout: { 'text-field': ['get', 'words'], 'text-size': 15, 'text-max-width': 14, 'text-allow-overlap': true, 'text-ignore-placement': true, 'text-anchor': 'left', 'text-offset': [0.6, 0], 'text-justify': 'left' },
+    paint: { 'text-color': COLOURS.violet, 'text-halo-color': '#FFFFFF', 'text-halo-width': 3 } });
   map.on('click', (event) => {
     const [hit] = map.queryRenderedFeatures([[event.point.x - 6, event.point.y - 6], [event.point.x + 6, event.point.y + 6]], { layers: ['calls'] });
     if (hit) choose(hit.properties.id);
@@ -142,14 +144,20 @@ function drawCity() {
   // A line is drawn while somebody is on the way; whoever has arrived needs none.
   const crossing = spread.filter(({ call }) => call.crossing && call.from && call.state !== 'onSite').map(({ call, at }) => ({ call, line: bow(call.from, at) }));
   draw(map, 'lines', points(crossing.map(({ call, line }) => feature(line, { id: call.id }))));
-  draw(map, 'origins', points(crossing.map(({ call }) => pointAt(...call.from))));
+  draw(map, 'origins', points(crossing.map(({ call }) => pointAt(...call.from, { id: call.id }))));
   draw(map, 'heads', points(crossing.map(({ call, line }) => headOf(line.coordinates, call.id))));
   const chosen = spread.find(({ call }) => call.id === page.chosen);
   // Whoever looks at one call sees its line; the others step back.
-  const others = chosen ? 0.15 : crossing.length > LINES_CALM ? 0.5 : 1;
+  const others = chosen ? 0.06 : crossing.length > LINES_CALM ? 0.5 : 1;
   for (const layer of ['lines', 'lines-halo']) map.setPaintProperty(layer, 'line-opacity', ['case', ['==', ['get', 'id'], page.chosen ?? ''], 1, layer === 'lines' ? others : others * 0.8]);
   map.setPaintProperty('heads', 'icon-opacity', ['case', ['==', ['get', 'id'], page.chosen ?? ''], 1, others]);
+  map.setPaintProperty('calls', 'icon-opacity', chosen ? ['case', ['==', ['get', 'id'], page.chosen], 1, 0.3] : ['case', ['==', ['get', 'state'], 'onSite'], 0.7, 1]);
+  for (const part of ['circle-opacity', 'circle-stroke-opacity']) {
+    map.setPaintProperty('helpers', part, chosen ? 0.5 : 1);
+    map.setPaintProperty('origins', part, chosen ? ['case', ['==', ['get', 'id'], page.chosen], 1, 0.15] : 1);
+  }
   draw(map, 'chosen', chosen ? pointAt(chosen.at[0], chosen.at[1]) : NOTHING);
+  draw(map, 'said', saidOn(crossing.find(({ call }) => call.id === page.chosen)));
 }
 
 /** Calls of one grid share its centre: they are fanned out in a small ring, so that each can be seen and clicked. */
@@ -165,6 +173,13 @@ function fanned(calls) {
     const reach = group.length > 1 ? 0.0009 + 0.00012 * group.length : 0;
     return { call, at: [lon + reach * Math.cos(turn), lat + reach * 0.8 * Math.sin(turn)] };
   }));
+}
+
+/** Words beside the line of the chosen call: from where help comes. */
+function saidOn(shown) {
+  if (!shown?.call.helperArea) return NOTHING;
+  const [lon, lat] = shown.line.coordinates[Math.floor(shown.line.coordinates.length / 2)];
+  return pointAt(lon, lat, { words: t('city.line_label', { place: own(shown.call.helperArea) }) });
 }
 
 function headOf(line, id) {
@@ -223,7 +238,7 @@ function reachedWords(reached) {
 function clearCircle() {
   page.circle = null;
   page.chosen = null;
-  for (const name of ['circle', 'centre', 'chosen']) draw(page.map, name, NOTHING);
+  for (const name of ['circle', 'centre']) draw(page.map, name, NOTHING);
   put(parts.circle, h('p.muted', null, t('city.circle_hint')));
   drawCity();
 }

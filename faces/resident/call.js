@@ -76,7 +76,7 @@ function render(page) {
 }
 
 function headline(call) {
-  const name = call.helper?.name ?? '';
+  const name = own(call.helper?.name);
   const words = { received: 'heard', triaged: 'finding', offered: 'finding', reopened: 'finding', done: 'is_done', noProvider: 'nobody', escalated: 'nobody' };
   if (words[call.state]) return t(`resident.${words[call.state]}`);
   if (['accepted', 'enRoute', 'onSite'].includes(call.state)) return t(`resident.${call.state}`, { name });
@@ -89,18 +89,21 @@ function times(page) {
   const coming = ['accepted', 'enRoute'].includes(call.state) && call.helper?.etaAt;
   const left = coming ? until(call.helper.etaAt) : 0;
   say(page.eta, coming ? t(left > 30_000 ? 'resident.in_about' : 'resident.any_moment', { span: span(left), time: atTime(call.helper.etaAt) }) : '');
-  say(page.left, call.next?.at && until(call.next.at) > 0 ? t('resident.next_in', { span: span(until(call.next.at)) }) : '');
+  // How long until somebody arrives stands above already.
+  say(page.left, !coming && call.next?.at && until(call.next.at) > 0 ? t('resident.next_in', { span: span(until(call.next.at)) }) : '');
 }
 
 function whoCard(call) {
   const reasons = [own(call.whyText), own(call.shortageText)].filter(Boolean);
   if (!call.helper) {
     const asked = call.offersTried > 0 && t('resident.asked', { n: call.offersTried });
-    return (reasons.length > 0 || asked) && h('div.card', null, asked && h('p', null, asked), reasons.map((text) => h('p', null, text)));
+    // While somebody is asked, the reason is about this one, who has not said yes yet.
+    const about = call.state === 'offered' && call.whyText ? h('b', null, t('resident.asking'), ' ') : null;
+    return (reasons.length > 0 || asked) && h('div.card', null, asked && h('p', null, asked), reasons.map((text, at) => h('p', null, at === 0 && about, text)));
   }
   const { name, badge, organization, area } = call.helper;
   return h('div.card.who', null, icon('person'), h('div', null,
-    h('p.name', null, name, badge && h('span.badge', null, t('resident.badge', { badge }))),
+    h('p.name', null, own(name), badge && !own(name).includes(badge) && h('span.badge', null, t('resident.badge', { badge }))),
     h('p', null, [own(organization), area && t('resident.from', { area: own(area.name) })].filter(Boolean).join(' · ')),
     call.crossing && h('p', null, crossingChip()),
     reasons.length > 0 && h('p.why', null, h('b', null, t('resident.why')), ' ', reasons.join(' '))));
@@ -140,8 +143,9 @@ function acts(page) {
       can.has('confirm') && h('div.sure', null, h('p', null, t('resident.solved')),
         h('button.primary', { type: 'button', onclick: step('confirm', {}) }, icon('done'), t('resident.solved_yes')),
         can.has('reopen') && h('button', { type: 'button', onclick: step('reopen', {}) }, icon('reopened'), t('resident.solved_no'))),
-      can.has('rate') && !call.rating && rating(step),
-      call.rating && h('p.rated', null, t('resident.rated', { stars: call.rating })),
+      // One question at a time: first whether it is solved, then how it was.
+      can.has('rate') && !can.has('confirm') && !call.rating && rating(step),
+      OVER.has(call.state) && call.rating && h('p.rated', null, t('resident.rated', { stars: call.rating })),
     ],
     [can.has('reopen') && !can.has('confirm') && again, can.has('cancel') && cancel],
   ];

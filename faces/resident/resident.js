@@ -127,8 +127,8 @@ function callCard(call) {
   const eta = call.helper?.etaAt && ['accepted', 'enRoute'].includes(call.state) ? until(call.helper.etaAt) : 0;
   return h('a.card.go', { href: `#call=${encodeURIComponent(call.id)}` }, kindIcon(call.icon), h('span', null,
     h('b', null, own(call.title)), ' ', stateChip(call.state),
-    h('span.sub', null, call.helper ? t('resident.comes_short', { name: call.helper.name }) : own(call.next?.text),
-      eta > 0 && ` · ${span(eta)}`, ` · ${atTime(call.receivedAt)}`)));
+    h('span.sub', null, call.helper ? t('resident.comes_short', { name: own(call.helper.name) }) : own(call.next?.text),
+      eta > 0 && ` · ${span(eta)}`, ` · ${t('resident.pressed_at', { time: atTime(call.receivedAt) })}`)));
 }
 
 // A press: ring, outbox, and the honest words in between

@@ -73,7 +73,7 @@ function nextPart(pane, call) {
   pane.offerLeft = h('b.countdown');
   if (OVER.has(call.state)) return null;
   return h('div.nextbox', null, h('p', null, h('b', null, t('worker.next')), ' ', call.next ? own(call.next.text) : t('worker.next_none'), ' ', pane.left),
-    call.offer && h('p', null, t('worker.offer_open', { name: call.offer.helperName ?? '', rank: call.offer.rank }), ' ', pane.offerLeft));
+    call.offer && h('p', null, t('worker.offer_open', { name: own(call.offer.helperName), rank: call.offer.rank }), ' ', pane.offerLeft));
 }
 
 function tools(pane, call) {
@@ -143,11 +143,12 @@ function candidatesPart(pane) {
       h('thead', null, h('tr', null, ['pick', 'name', 'from', 'minutes', 'duty'].map((name) => h('th', { scope: 'col' }, t(`worker.cand_${name}`))))),
       h('tbody', null, candidates.slice(0, 50).map((one, at) => h('tr', null,
         h('td', null, h('input', { type: 'radio', name: 'helper', value: one.helper, id: `cand-${at}` })),
-        h('td', null, h('label', { for: `cand-${at}` }, one.name, h('span.sub', null, own(one.organization)))),
+        h('td', null, h('label', { for: `cand-${at}` }, own(one.name), h('span.sub', null, own(one.organization)))),
         h('td', null, own(one.area?.name), one.crossing && icon('border')),
         h('td.number', null, one.minutes.toFixed(0)), h('td', null, t(`worker.duty.${one.dutyState}`))))))),
-    h('label', { for: 'reason' }, t('worker.reason')), reason, fault,
-    h('div.choices', null, h('button.primary', { type: 'submit' }, t('worker.offer_send')), h('button', { type: 'button', onclick: () => pick(pane) }, t('worker.no'))));
+    candidates.length > 0 && [h('label', { for: 'reason' }, t('worker.reason')), reason, fault],
+    h('div.choices', null, candidates.length > 0 && h('button.primary', { type: 'submit' }, t('worker.offer_send')),
+      h('button', { type: 'button', onclick: () => pick(pane) }, t('worker.close'))));
 }
 
 function excludedWords(excluded) {
@@ -159,7 +160,7 @@ function helperPart(call) {
   if (!call.helper) return null;
   const { name, badge, organization, area, etaAt, mode } = call.helper;
   const coming = ['accepted', 'enRoute'].includes(call.state) && etaAt;
-  return h('div.card.who', null, icon('person'), h('div', null, h('p.name', null, name, badge && h('span.badge', null, badge)),
+  return h('div.card.who', null, icon('person'), h('div', null, h('p.name', null, own(name), badge && !own(name).includes(badge) && h('span.badge', null, badge)),
     h('p', null, [own(organization), own(area?.name), mode && t(`worker.mode.${mode}`)].filter(Boolean).join(' · ')),
     coming && h('p', null, t('worker.expected', { time: atTime(etaAt), span: span(Math.max(0, until(etaAt))) }))));
 }

@@ -142,7 +142,7 @@ function fillRow(row, call) {
   row.line.setAttribute('aria-selected', String(call.id === page.chosen));
   row.line.classList.toggle('life', call.urgency >= 3 && !OVER.has(call.state));
   row.line.classList.toggle('over', OVER.has(call.state));
-  const signature = `${call.state}|${call.urgency}|${call.offersTried}|${call.acknowledged}|${call.helper?.name ?? ''}`;
+  const signature = `${call.state}|${call.urgency}|${call.offersTried}|${call.acknowledged}|${own(call.helper?.name)}`;
   if (row.signature !== signature) {
     row.signature = signature;
     const asked = call.state === 'offered' && call.offer ? t('worker.offered_n', { n: call.offer.rank ?? call.offersTried }) : '';
@@ -158,7 +158,7 @@ function toDo(call) {
   if (OVER.has(call.state)) return '';
   if (unheard(call)) return t('worker.do_acknowledge');
   if (call.state === 'noProvider') return t('worker.do_offer');
-  return own(call.next?.text) || (call.helper ? call.helper.name : '');
+  return own(call.next?.text) || own(call.helper?.name);
 }
 
 function times() {

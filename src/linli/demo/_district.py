@@ -149,7 +149,7 @@ class District:
                 "city_official",
                 full_name(draws(self.seed, "official")),
                 area_id(CITY_CODE),
-                {"zh": "市里的值班人员,看全市", "en": "City official on duty, sees the whole city"},
+                {"zh": "市里的值班人员，看全市", "en": "City official on duty, sees the whole city"},
             ),
         ]
 
@@ -311,7 +311,7 @@ class District:
                 found = next(filter(None, map(wanted, self._homes(community.index).households())), None)
                 if found is not None:
                     area = self._area_name(community)
-                    text = {"zh": f"{zh},住在{area['zh']}", "en": f"{en}, lives in {area['en']}"}
+                    text = {"zh": f"{zh}，住在{area['zh']}", "en": f"{en}, lives in {area['en']}"}
                     yield Offered(found.id, "resident", found.name, community.id, text)
                     break
 
@@ -343,7 +343,7 @@ _WANTED = (
 
 def _helper_offered(helper: HelperPlan, skills: tuple[SkillShare, ...]) -> Offered:
     provider = _PROVIDER_NAMES.get(helper.skills[0], (skills[0].key, skills[0].key))
-    text = {"zh": f"{provider[0]}的服务者,由您操作", "en": f"Helper of {provider[1]}, steered by you"}
+    text = {"zh": f"{provider[0]}的服务者，由您操作", "en": f"Helper of {provider[1]}, steered by you"}
     return Offered(helper.id, "helper", helper.name, helper.community.id, text)
 
 

@@ -12,7 +12,7 @@ from ._draws import draws
 from ._scenario import Scenario
 from ._territory import Territory
 
-URGENT_TEXT = "很急,请快一点 (urgent)"
+URGENT_TEXT = "很急，请快一点 (urgent)"
 RATED_SHARE = 0.6
 
 

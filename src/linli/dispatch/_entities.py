@@ -170,6 +170,7 @@ class Helper:
     organization: str = ""
     name: str = ""
     role: str = ""
+    badge: str = ""
     scopes: tuple[str, ...] = ()
 
     @classmethod
@@ -191,6 +192,7 @@ class Helper:
             organization=values.get("organization") or "",
             name=values.get("fullName") or "",
             role=values.get("role") or "",
+            badge=values.get("badgeNo") or "",
             scopes=plain.scopes,
         )
 

@@ -85,6 +85,7 @@ class Views:
         offer = await self._open_offer(call)
         helper = await self._helper_of(call)
         why = values.get("why") if call.assigned else (offer.why if offer else None)
+        home = await self._rooms.areas.named(call.home)
         view: dict[str, Any] = {
             "id": call.id,
             "number": values["number"],
@@ -99,11 +100,13 @@ class Views:
             "escalationLevel": call.level,
             "presses": call.presses,
             "mouth": values["mouth"],
-            "homeArea": await self._rooms.areas.named(call.home),
+            "homeArea": home,
             "helper": await self._helper_shown(call, helper, shown, values.get("etaAt")),
             "crossing": values.get("crossing"),
             "why": _why_shown(why, shown),
-            "whyText": _wording.why(why, self._rooms.kinds.skills, await self._from_area(offer, helper)),
+            "whyText": _wording.why(
+                why, self._rooms.kinds.skills, await self._from_area(offer, helper), home["name"] if home else None
+            ),
             "shortage": call.shortage,
             "shortageText": _wording.shortage(call.shortage, kind.title, self._now()),
             "next": _wording.following(call, self._following_facts(call, offer, values)),
@@ -148,8 +151,8 @@ class Views:
             return None
         helper = Helper.read(plain)
         view: dict[str, Any] = {
-            "name": _wording.address(helper.name, helper.role) if "names" in shown else "",
-            "badge": plain.values.get("badgeNo") or "",
+            "name": _wording.called(helper.name, helper.role, helper.badge) if "names" in shown else None,
+            "badge": helper.badge,
             "organization": await self._organization(helper.organization),
             "area": await self._rooms.areas.named(helper.area),
             "position": None,
@@ -193,7 +196,7 @@ class Views:
             "rank": offer.rank,
             "sentAt": to_wire_time(offer.sent_us),
             "expiresAt": to_wire_time(offer.expires_us),
-            "helperName": _wording.address(helper.name, helper.role) if helper is not None and named else "",
+            "helperName": _wording.called(helper.name, helper.role, helper.badge) if helper and named else None,
             "eta": offer.eta_s,
         }
 
@@ -238,7 +241,7 @@ class Views:
             listed.append(
                 {
                     "helper": helper.id,
-                    "name": _wording.address(helper.name, helper.role),
+                    "name": _wording.called(helper.name, helper.role, helper.badge),
                     "organization": await self._organization(helper.organization),
                     "area": await self._rooms.areas.named(helper.area),
                     "minutes": round(float(sight.seconds[slot]) / 60, 1),
@@ -286,7 +289,7 @@ class Views:
             return None
         call = Call.read(plain)
         kind = self._driver.machine.kind(call)
-        area = await self._rooms.areas.named(helper.area)
+        area, home = await self._rooms.areas.named(helper.area), await self._rooms.areas.named(call.home)
         return {
             "id": offer.id,
             "expiresAt": to_wire_time(offer.expires_us),
@@ -297,9 +300,11 @@ class Views:
             "urgency": call.urgency,
             "minutes": round(offer.eta_s / 60, 1),
             "distanceM": _beeline_m(call, helper),
-            "homeArea": await self._rooms.areas.named(call.home),
+            "homeArea": home,
             "crossing": bool(offer.why.get("border")),
-            "whyText": _wording.why(offer.why, self._rooms.kinds.skills, area["name"] if area else None),
+            "whyText": _wording.why(
+                offer.why, self._rooms.kinds.skills, area["name"] if area else None, home["name"] if home else None
+            ),
         }
 
     def _now(self) -> int:

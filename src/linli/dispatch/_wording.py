@@ -11,35 +11,47 @@ from ._asks import Words
 from ._entities import WAITING, Call
 
 
-def address(full_name: str, role: str) -> str:
-    """Return how a helper is named to others: surname and form of address, never the full name."""
+def called(full_name: str, role: str, badge: str) -> Words:
+    """Return how a helper is named to others, never by the full name.
+
+    In Chinese by surname and form of address; in English, where a Chinese surname says little, by trade and badge.
+    """
+    key = f"call.address.{role}"
+    title = both(key if key in texts("zh") else "call.address.other")
     if not full_name:
-        return texts("zh").get(f"call.address.{role}", texts("zh")["call.address.other"])
+        return title
     first = full_name.split(maxsplit=1)[0]
     if first.isascii():
-        return first
-    return first[0] + texts("zh").get(f"call.address.{role}", texts("zh")["call.address.other"])
+        return {"zh": first, "en": first}
+    return {"zh": first[0] + title["zh"], "en": f"{title['en']} {badge}".rstrip()}
 
 
-def why(reason: Mapping[str, Any] | None, skills: Mapping[str, Words], area: Words | None) -> Words | None:
-    """Say why this helper: near, free, able, from where, and why not somebody of the caller's own community."""
+def why(
+    reason: Mapping[str, Any] | None, skills: Mapping[str, Words], area: Words | None, home: Words | None
+) -> Words | None:
+    """Say why this helper: near, free, able, from where (`area`), and why not somebody of the call's own community.
+
+    The words fit everybody who reads them, the caller, the helper and the worker: places are named (`home`).
+    """
     if not reason:
         return None
+    home = home or both("call.why.here")
     if "byHand" in reason:
         return both("call.why.by_hand", reason=reason["byHand"]["reason"])
     keys = reason.get("skill") or []
-    skill = {one: "、,"[one == "en"].join(_skill(key, skills, one) for key in keys) for one in LANGUAGES}
+    skill = {one: {"zh": "、", "en": ", "}[one].join(_skill(key, skills, one) for key in keys) for one in LANGUAGES}
     facts = {
         "skill": skill if keys else both("call.why.anybody"),
         "minutes": max(1, round(reason["travel"] / 60)),
         "by": both(f"call.mode.{reason.get('mode', 'ebike')}"),
         "area": area or both("call.why.elsewhere"),
+        "home": home,
     }
     nearest = "nearest" if reason.get("rank") == 1 else "free"
     sentence = both(f"call.why.{nearest}_{'crossing' if reason.get('border') else 'own'}", **facts)
     if not reason.get("border"):
         return sentence
-    ground = both(f"call.why.{_why_not_at_home(reason)}")
+    ground = both(f"call.why.{_why_not_at_home(reason)}", home=home)
     return {one: sentence[one] + ground[one] for one in LANGUAGES}
 
 
@@ -50,7 +62,9 @@ def shortage(found: Mapping[str, Any] | None, title: Words, now_us: int) -> Word
     counts = dict(found.get("step") or [])
     step = found.get("bindingStep", "matched")
     sentence = both(f"call.shortage.{step}", title=title, idle=counts.get("notAsked", 0), within=_within(found))
-    if earliest := found.get("earliest"):
+    earliest = found.get("earliest")
+    # An estimate that has passed without anybody free is no longer said.
+    if earliest and from_wire_time(earliest) > now_us:
         minutes = max(1, round((from_wire_time(earliest) - now_us) / MINUTE_US))
         later = both("call.shortage.earliest", minutes=minutes)
         return {one: sentence[one] + later[one] for one in LANGUAGES}
