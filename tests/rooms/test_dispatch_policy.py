@@ -30,11 +30,6 @@ def test_whoever_is_clearly_nearer_crosses_the_border() -> None:
     assert open_borders(a_field([[300, 600]], home=[[False, True]]), TUNING) == [(0, 0)]
 
 
-def test_an_urgent_call_takes_the_nearest_whatever_his_community() -> None:
-    assert open_borders(a_field([[300, 400]], home=[[False, True]], urgency=[2]), TUNING) == [(0, 0)]
-    assert open_borders(a_field([[300, 400]], home=[[False, True]], urgency=[3]), TUNING) == [(0, 0)]
-
-
 def test_an_urgent_call_comes_before_a_nearer_routine_one() -> None:
     assert open_borders(a_field([[60], [900]], urgency=[1, 2]), TUNING) == [(1, 0)]
 

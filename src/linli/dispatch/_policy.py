@@ -23,11 +23,7 @@ WAIT_WEIGHT = setting("dispatch.wait_weight", 0.5, "Seconds of travel that one s
 URGENT_S = setting(
     "dispatch.urgent_s", 900.0, "Seconds of travel that an urgent call outweighs; a call of life goes before all."
 )
-BORDER_S = setting(
-    "dispatch.border_s",
-    240.0,
-    "Seconds of travel that staying in one's own community is worth, unless the call is urgent.",
-)
+BORDER_S = setting("dispatch.border_s", 240.0, "Seconds of travel that staying in one's own community is worth.")
 TICK_S = setting("dispatch.tick_s", 10.0, "Seconds of city time between two matchings while somebody waits.")
 PROMISE_MIN = setting("dispatch.promise_min", 60.0, "Minutes from the press within which somebody shall be there.")
 REACH_MIN = setting("dispatch.reach_min", 60.0, "Minutes of travel beyond which nobody is asked.")
@@ -80,9 +76,6 @@ Policy = Callable[[Field, Tuning], Pairs]
 
 URGENT, LIFE = 2, 3
 _LATE_S = 100_000.0
-
-#: from this urgency on no border counts: the nearest comes
-URGENT = 2
 _FIRST_S = 1_000_000.0
 
 
@@ -91,7 +84,7 @@ def open_borders(field: Field, tuning: Tuning) -> Pairs:
     bonus = tuning.wait_weight * field.waited_s + tuning.urgent_s * (field.urgency >= URGENT)
     bonus += _FIRST_S * (field.urgency >= LIFE)
     cost = field.seconds - bonus[:, None]
-    cost += np.where(field.home | (field.urgency >= URGENT)[:, None], 0.0, tuning.border_s)
+    cost += np.where(field.home, 0.0, tuning.border_s)
     cost += np.where(field.seconds > field.left_s[:, None], _LATE_S, 0.0)
     return closest_pairs(cost)
 
