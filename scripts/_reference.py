@@ -35,6 +35,7 @@ SAID = {
     "/api/calls/{id}/cancel": "Take the call back, as long as nobody is there: `{reason?}`.",
     "/api/calls/{id}/confirm": "The caller says that it is done.",
     "/api/calls/{id}/depart": "The helper is on the way.",
+    "/api/calls/{id}/false-alarm": "Nothing was the matter, said by somebody who has spoken with the person: `{reason?}`.",
     "/api/calls/{id}/finish": "The helper is done: `{note?}`.",
     "/api/calls/{id}/offer": "A worker offers the call by hand: `{helper, reason}`; the reason stays with the call.",
     "/api/calls/{id}/rate": "The caller gives `{stars, text?}`, 1 to 5 stars.",

@@ -49,6 +49,7 @@ class Api:
             Route("/api/calls/{id}", self.call, methods=["GET"]),
             Route("/api/calls/{id}/candidates", self.candidates, methods=["GET"]),
             *(Route(f"/api/calls/{{id}}/{step}", self._call_step(step), methods=["POST"]) for step in call_steps),
+            Route("/api/calls/{id}/false-alarm", self._call_step("falseAlarm"), methods=["POST"]),
             Route("/api/offers/{id}/accept", self.accept, methods=["POST"]),
             Route("/api/offers/{id}/decline", self.decline, methods=["POST"]),
             Route("/api/helpers/{id}", self.helper, methods=["GET"]),
