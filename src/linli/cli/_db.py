@@ -8,6 +8,7 @@ from linli.app import database_of
 from linli.store import check_file, copy_file, restore_file
 
 from ._start import load_settings
+from ._words import made_folder
 
 
 def backup(options: argparse.Namespace) -> int:
@@ -21,8 +22,7 @@ def backup(options: argparse.Namespace) -> int:
 def restore(options: argparse.Namespace) -> int:
     """Put a backup in the place of the database; the old one is kept beside it."""
     settings = load_settings(options)
-    options.data.mkdir(parents=True, exist_ok=True)
-    restore_file(options.file, database_of(settings, options.data), replace=True)
+    restore_file(options.file, database_of(settings, made_folder(options.data)), replace=True)
     print(f"{options.file} is now the database of {options.data}.")
     return 0
 

@@ -27,6 +27,7 @@ from linli.web import Person
 
 from ._serve import run_loop, running
 from ._start import load_settings, open_map
+from ._words import made_folder, writable_file
 
 #: headless runs begin on a Monday at 08:00 in Beijing, so that two runs are equal
 HEADLESS_START_US = from_wire_time("2026-03-02T00:00:00Z")
@@ -38,10 +39,12 @@ MARK = ".linli-demo"
 def run(options: argparse.Namespace) -> int:
     """Run the demo, live or headless."""
     settings = load_settings(options)
-    if options.speed <= 0:
-        raise BadSetting("--speed: must be more than 0; 1 is real time.")
     if options.calls is not None or options.seeds is not None:
+        if options.out is not None:
+            writable_file(options.out)
         return run_loop(_headless(options, settings))
+    if options.json or options.out is not None or options.hours is not None:
+        raise BadSetting("--json, --out, --hours: belong to headless runs; say how many calls with --calls N.")
     return run_loop(_live(options, settings))
 
 
@@ -49,11 +52,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 async def _live(options: argparse.Namespace, settings: Settings) -> int:
-    data = options.data or Path("demo-data")
-    if options.fresh:
-        _throw_away(data)
-    data.mkdir(parents=True, exist_ok=True)
-    (data / MARK).touch()
+    data = _own_folder(options.data or Path("demo-data"), fresh=options.fresh)
     network = _network(options, data, settings)
     scenario = Scenario.load(options.load).changed(helpers=options.helpers)
     district = District(scenario, network, options.seed, options.residents or RESIDENTS_LIVE)
@@ -96,15 +95,20 @@ def _say_addresses(address: str, speed: float) -> None:
     print(f"  The city's clock runs {speed:g} times as fast as yours. Ctrl-C ends the demo; its data stay.", flush=True)
 
 
-def _throw_away(data: Path) -> None:
-    """Delete the data of an earlier demo, and nothing that is not a demo's."""
-    if not data.exists():
-        return
-    if not (data / MARK).exists() and any(data.iterdir()):
-        raise BadSetting(
-            f"--fresh: {data} was not made by the demo; it is left alone. Name another folder with --data."
-        )
-    shutil.rmtree(data)
+def _own_folder(data: Path, *, fresh: bool) -> Path:
+    """Return the demo's folder, with `fresh` an empty one; what is not the demo's is neither used nor deleted.
+
+    Raises: BadSetting: something else lies there. StartError: it cannot be made.
+    """
+    made_folder(data)
+    ours = (data / MARK).exists()
+    if not ours and any(data.iterdir()):
+        raise BadSetting(f"--data {data}: was not made by the demo and is left alone; name another or an empty folder.")
+    if fresh and ours:
+        shutil.rmtree(data)
+        made_folder(data)
+    (data / MARK).touch()
+    return data
 
 
 # headless
@@ -112,7 +116,7 @@ def _throw_away(data: Path) -> None:
 
 async def _headless(options: argparse.Namespace, settings: Settings) -> int:
     seeds = _seeds(options)
-    with _folder(options.data) as data:
+    with _folder(options.data, fresh=options.fresh) as data:
         network = _network(options, data, settings)
         runs = [await _one_run(options, settings, data / f"seed-{seed}", network, seed) for seed in seeds]
     result = runs[0] if len(runs) == 1 and options.seeds is None else aggregate(runs)
@@ -180,11 +184,10 @@ def _seeds(options: argparse.Namespace) -> Sequence[int]:
 
 
 @contextlib.contextmanager
-def _folder(data: Path | None) -> Iterator[Path]:
+def _folder(data: Path | None, *, fresh: bool) -> Iterator[Path]:
     """Give the folder of headless runs: the one that was named (a broken-off run goes on there), else one that goes."""
     if data is not None:
-        data.mkdir(parents=True, exist_ok=True)
-        yield data
+        yield _own_folder(data, fresh=fresh)
         return
     with tempfile.TemporaryDirectory(prefix="linli-demo-") as made:
         yield Path(made)
@@ -208,7 +211,7 @@ def _pressing(seed: int, total: int) -> Callable[[int, int], None]:
 def _table(runs: Sequence[dict[str, Any]]) -> Iterator[str]:
     yield f"{'seed':>6} {'policy':<8} {'load':<8} {'calls':>6} {'in 60 min':>10} {'crossing':>9} {'unserved':>9} {'lost':>5}"
     for one in runs:
-        share = one["servedWithin60"]["share"]
+        share = one["servedWithin60"]["share"] or 0.0
         yield (
             f"{one['seed']:>6} {one['policy']:<8} {one['load'][:8]:<8} {one['calls']:>6} {share:>10.1%} "
             f"{one['served']['crossing']:>9} {one['unserved']['n']:>9} {one['lost']:>5}"

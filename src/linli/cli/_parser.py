@@ -8,6 +8,7 @@ from pathlib import Path
 from linli import __version__
 
 from . import _circle, _db, _demo, _doctor, _serve
+from ._words import PORT_MAX, above_zero, whole
 
 
 def parser() -> argparse.ArgumentParser:
@@ -18,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="run a node")
     _common(serve)
     serve.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
-    serve.add_argument("--port", type=int, help="port; default 8800")
+    serve.add_argument("--port", type=whole(least=0, most=PORT_MAX), help="port; default 8800")
     serve.add_argument("--open", action="store_true", help="no sign-in: everybody is the administrator, loopback only")
     serve.set_defaults(run=_serve.run)
 
@@ -26,17 +27,21 @@ def parser() -> argparse.ArgumentParser:
     _common(demo)
     demo.set_defaults(data=None)
     demo.add_argument("--city", type=Path, help="street map, an .osm.pbf file; default: a made-up city")
-    demo.add_argument("--port", type=int, help="port; default 8800")
+    demo.add_argument("--port", type=whole(least=0, most=PORT_MAX), help="port; default 8800")
     demo.add_argument("--seed", type=int, default=1, help="seed of everything made up")
-    demo.add_argument("--speed", type=float, default=10.0, help="city seconds in one real second")
-    demo.add_argument("--residents", type=int, help="how many residents to make up; default 20,000, headless 2,000")
-    demo.add_argument("--helpers", type=int, help="how many helpers; default: as the load says")
+    demo.add_argument("--speed", type=above_zero, default=10.0, help="city seconds in one real second")
+    demo.add_argument(
+        "--residents", type=whole(least=1), help="how many residents to make up; default 20,000, headless 2,000"
+    )
+    demo.add_argument("--helpers", type=whole(least=0), help="how many helpers; default: as the load says")
     demo.add_argument("--load", default="normal", help="normal, peak or a scenario FILE.toml")
     demo.add_argument("--fresh", action="store_true", help="throw away the demo's data and begin anew")
     demo.add_argument("--quiet", action="store_true", help="no simulated calls: only people who sign in call")
-    demo.add_argument("--calls", type=int, help="headless: run this many calls to their end, then print a summary")
     demo.add_argument(
-        "--hours", type=float, help="headless: over how many hours the calls come; default: as the load says"
+        "--calls", type=whole(least=0), help="headless: run this many calls to their end, then print a summary"
+    )
+    demo.add_argument(
+        "--hours", type=above_zero, help="headless: over how many hours the calls come; default: as the load says"
     )
     demo.add_argument("--seeds", help="headless: several seeds, like 101-110")
     demo.add_argument("--policy", choices=("open", "closed", "nearest"), help="how calls and helpers are joined")
@@ -48,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _common(circle)
     circle.add_argument("lon", type=float)
     circle.add_argument("lat", type=float)
-    circle.add_argument("--minutes", type=float, default=60.0)
+    circle.add_argument("--minutes", type=above_zero, default=60.0)
     circle.add_argument("--mode", choices=("walk", "ebike", "drive"), default="walk")
     circle.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
     circle.add_argument("--geojson", action="store_true", help="print the outline as GeoJSON")

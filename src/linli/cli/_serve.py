@@ -15,10 +15,11 @@ import uvloop
 
 from linli.app import Node, Plan, build
 from linli.base import FastClock, Settings, WallClock, setting
-from linli.base.errors import StartError
+from linli.base.errors import BadSetting, StartError
 from linli.travel import Network
 
 from ._start import load_settings, open_map
+from ._words import PORT_MAX, made_folder
 
 HOST = setting("web.host", "127.0.0.1", "Address to listen on. Without sign-in only a loopback address is accepted.")
 PORT = setting("web.port", 8800, "Port to listen on; 0 takes any free one.")
@@ -34,7 +35,9 @@ def run(options: argparse.Namespace) -> int:
 
 async def _serve(options: argparse.Namespace, settings: Settings, network: Network | None) -> int:
     wall = WallClock()
-    plan = Plan(options.data, settings, lambda last_us: FastClock(max(last_us, wall.now_us())), wall, network)
+    plan = Plan(
+        made_folder(options.data), settings, lambda last_us: FastClock(max(last_us, wall.now_us())), wall, network
+    )
     if options.open:
         plan.sign_in = "open"
     node = await build(plan)
@@ -110,9 +113,11 @@ async def running(
 def listen(settings: Settings, port: int | None) -> socket.socket:
     """Return a listening socket.
 
-    Raises: StartError: with what is in the way, and the way out.
+    Raises: StartError, BadSetting: with what is in the way, and the way out.
     """
     host, number = settings[HOST], settings[PORT] if port is None else port
+    if not 0 <= number <= PORT_MAX:
+        raise BadSetting(f"web.port = {number}: must lie between 0 and {PORT_MAX}; 0 takes any free one.")
     if host not in _LOOPBACK:
         raise StartError(
             f"web.host = {host}: without sign-in this node listens on the loopback address only. "
@@ -126,8 +131,9 @@ def listen(settings: Settings, port: int | None) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
+            other = number + 1 if number < PORT_MAX else number - 1
             raise StartError(
-                f"Port {number} is taken by another program. Take another one: --port {number + 1}, or --port 0 for any."
+                f"Port {number} is taken by another program. Take another one: --port {other}, or --port 0 for any."
             ) from error
         raise StartError(f"Cannot listen on {host}:{number}: {error.strerror}.") from error
     listener.listen(1024)

@@ -13,6 +13,8 @@ import linli.app  # noqa: F401 - every room declares its settings at import
 from linli.base import Settings, setting, write_json
 from linli.travel import SNAP_M_MAX, Network
 
+from ._words import made_folder
+
 LOG_LEVEL = setting(
     "log.level", "warning", "What is logged: debug, info, warning or error.", ("debug", "info", "warning", "error")
 )
@@ -38,10 +40,9 @@ def load_settings(options: argparse.Namespace) -> Settings:
 def open_map(file: Path, data: Path, settings: Settings) -> Network:
     """Return the street network of a map file; it is read once and kept in the data folder.
 
-    Raises: BadNetwork: no file, broken, or without streets.
+    Raises: BadNetwork: no file, broken, or without streets. StartError: the folder cannot be made.
     """
-    data.mkdir(parents=True, exist_ok=True)
-    return Network.cached(file, data, snap_m_max=settings[SNAP_M_MAX])
+    return Network.cached(file, made_folder(data), snap_m_max=settings[SNAP_M_MAX])
 
 
 def _plain(value: object) -> object:
