@@ -9,11 +9,13 @@ import secrets
 from pathlib import Path
 
 from linli.base import SECOND_US, Clock
+from linli.base.errors import StartError
 
 from ._allow import Principal
 
 SESSION_US = 12 * 3600 * SECOND_US
 SESSIONS_MAX = 50_000
+KEY_BYTES = 32
 
 
 class Sessions:
@@ -51,8 +53,11 @@ class NodeSecret:
     """A secret of this node, in a file of its own beside the database (mode 0600); makes and checks watch words."""
 
     def __init__(self, file: Path | None) -> None:
-        """Read the secret, or make it on first use; None keeps it in memory only (tests)."""
-        self._key = secrets.token_bytes(32) if file is None else _read_or_make(file)
+        """Read the secret, or make it on first use; None keeps it in memory only (tests).
+
+        Raises: StartError: the file is damaged or cannot be made.
+        """
+        self._key = secrets.token_bytes(KEY_BYTES) if file is None else _read_or_make(file)
 
     def watch_word(self, call_id: str) -> str:
         """Return the word by which someone without account may watch the call that he placed."""
@@ -69,15 +74,35 @@ class NodeSecret:
 
 def _read_or_make(file: Path) -> bytes:
     try:
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        return bytes.fromhex(file.read_text("ascii").strip())
-    key = secrets.token_bytes(32)
-    with os.fdopen(descriptor, "w", encoding="ascii") as handle:
-        handle.write(key.hex())
-        handle.flush()
-        os.fsync(handle.fileno())
+        if not file.exists():
+            _make(file)
+        key = bytes.fromhex(file.read_text("ascii").strip())
+    except OSError as error:
+        raise StartError(
+            f"{file}: cannot be read or made ({error.strerror}); name another folder by --data."
+        ) from error
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise StartError(
+            f"{file}: is damaged. Put back its copy; or delete it, and whoever watches a call without signing in "
+            "has to ask by telephone instead, for a new secret knows none of the old watch words."
+        )
     return key
+
+
+def _make(file: Path) -> None:
+    """Make a secret that is there whole or not at all: a process that is killed meanwhile leaves no empty one."""
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    descriptor = os.open(beside, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as handle:
+            handle.write(secrets.token_bytes(KEY_BYTES).hex())
+            handle.flush()
+            os.fsync(handle.fileno())
+        beside.replace(file)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def _digest(token: str) -> bytes:
