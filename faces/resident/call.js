@@ -15,6 +15,7 @@ const STEP_OF = {
   onSite: 4, done: 5, confirmed: 6, closed: 6,
 };
 const REFETCH_MS = 600;
+const { phone } = document.documentElement.dataset;
 
 /**
  * Shows the call with this id and keeps it true. Returns {view, stop}.
@@ -99,7 +100,9 @@ function whoCard(call) {
     const asked = call.offersTried > 0 && t('resident.asked', { n: call.offersTried });
     // While somebody is asked, the reason is about this one, who has not said yes yet.
     const about = call.state === 'offered' && call.whyText ? h('b', null, t('resident.asking'), ' ') : null;
-    return (reasons.length > 0 || asked) && h('div.card', null, asked && h('p', null, asked), reasons.map((text, at) => h('p', null, at === 0 && about, text)));
+    const alone = ['noProvider', 'escalated'].includes(call.state);
+    return (reasons.length > 0 || asked || alone) && h('div.card', null, asked && h('p', null, asked), reasons.map((text, at) => h('p', null, at === 0 && about, text)),
+      alone && h('p', null, t('resident.or_phone'), ' ', h('a.way', { href: `tel:${phone}` }, phone)));
   }
   const { name, badge, organization, area } = call.helper;
   return h('div.card.who', null, icon('person'), h('div', null,

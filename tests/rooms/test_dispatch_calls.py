@@ -307,9 +307,9 @@ def test_nobody_anywhere_is_answered_by_the_ladder() -> None:
         await town.later(40)
         view = await town.dispatch.call_view(who, call_id)
         assert [row["text"]["zh"] for row in view["timeline"] if row["what"] == "escalated"] == [
-            "已告诉街道社区工作者",
-            "已告诉区里的负责人",
-            "已告诉值班坐席",
+            "已升级到街道社区工作者",
+            "已升级到区里的负责人",
+            "已升级到值班坐席",
         ]
         assert "值班坐席" in view["next"]["text"]["zh"]
 
