@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from linli import __version__
+from linli.base.errors import StartError
 
-from . import _circle, _db, _demo, _doctor, _serve
+from . import _circle, _db, _doctor, _serve
 from ._words import PORT_MAX, above_zero, whole
 
 
@@ -47,7 +48,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--policy", choices=("open", "closed", "nearest"), help="how calls and helpers are joined")
     demo.add_argument("--json", action="store_true", help="headless: print the summary as JSON")
     demo.add_argument("--out", type=Path, help="headless: write the summary to this file as well")
-    demo.set_defaults(run=_demo.run)
+    demo.set_defaults(run=_run_demo)
 
     circle = commands.add_parser("circle", help="who and what is within reach of a place")
     _common(circle)
@@ -88,3 +89,14 @@ def _common(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--config", type=Path, help="settings file; default linli.toml where there is one")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting")
+
+
+def _run_demo(options: argparse.Namespace) -> int:
+    """Run the demo where there is one: every other command works without that room."""
+    try:
+        from . import _demo
+    except ModuleNotFoundError as error:
+        if error.name != "linli.demo":
+            raise
+        raise StartError("This linli was installed without the demo; run a node with `linli serve`.") from error
+    return _demo.run(options)
