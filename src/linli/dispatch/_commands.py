@@ -104,7 +104,7 @@ class Commands:
         if key in self._merged and (plain := await self._rooms.broker.read(ENGINE, self._merged[key])):
             return Placed.of(plain)
         found = await self._rooms.broker.read_all(ENGINE, "ServiceCall", keys={"pressKey": [key]})
-        return Placed.of(found[0]) if found else None
+        return Placed.again(found[0]) if found else None
 
     async def _merged_press(self, act: Act, caller: str, request: CallRequest, place: Point, key: str) -> Placed | None:
         """Join a second press within two minutes to the open call of the first."""

@@ -48,7 +48,7 @@ class CallRequest:
             raise BadRequestData(f"Idempotency-Key: at most {KEY_MAX} characters.")
         said_at = said(body, "saidAt", 40)
         if said_at:
-            from_wire_time(said_at)
+            _checked_time(said_at)
         return cls(
             kind=kind,
             lon=body.get("lon"),
@@ -74,6 +74,18 @@ class Placed:
     def of(cls, plain: Plain, *, new: bool = False) -> Placed:
         """Read it from the call."""
         return cls(plain.id, plain.values["number"], plain.values["state"], new)
+
+    @classmethod
+    def again(cls, plain: Plain) -> Placed:
+        """Answer the press that made this call once more with the words of the first time: nothing had happened yet."""
+        return cls(plain.id, plain.values["number"], "received")
+
+
+def _checked_time(text: str) -> None:
+    try:
+        from_wire_time(text)
+    except BadRequestData as error:
+        raise BadRequestData(f"saidAt: {error.message}") from error
 
 
 def said(body: Mapping[str, Any], name: str, length_max: int) -> str:

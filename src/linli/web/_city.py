@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from linli.base import SECOND_US, checked_point, from_wire_time, write_json
-from linli.base.errors import BadRequestData, NotAllowed, ResourceNotFound
+from linli.base.errors import BadRequestData, InvalidRequest, NotAllowed, ResourceNotFound
 from linli.broker import Plain
 from linli.dispatch import Mode
 from linli.store import LogRow
@@ -257,6 +257,8 @@ class City:
         """Draw the assigned helper's way to a call, for those who may see both."""
         network = self._network()
         call_id = request.query_params.get("call", "")
+        if not call_id:
+            raise InvalidRequest("call: say which call, like /api/path?call=ID.")
         act = self._doors.asking.act_on_call(request.scope, headers_of(request.scope), call_id)
         call = await self._doors.dispatch.call_view(act, call_id)
         place, position = call.get("place"), (call.get("helper") or {}).get("position")
