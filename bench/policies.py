@@ -34,11 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--calls", type=int, default=1500)
     parser.add_argument("--hours", type=float, default=4.0)
     parser.add_argument("--loads", default=",".join(LOADS))
+    parser.add_argument("--policies", default=",".join(POLICIES))
     parser.add_argument("--keep", type=Path, help="folder for the summaries; one that is there already is taken")
     options = parser.parse_args(arguments)
     right = True
     for load in options.loads.split(","):
-        for policy in POLICIES:
+        for policy in options.policies.split(","):
             result = one(options, load, policy)
             ok = all(run["lost"] == 0 and run["open"] == 0 for run in result["runs"])
             right &= ok
