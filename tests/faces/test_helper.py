@@ -36,9 +36,9 @@ def test_an_offer_is_accepted_and_served_by_one_big_button_at_a_time(offered, no
     expect(page.locator("blockquote")).to_have_text("三楼 <b>没有电梯</b>")
     page.get_by_role("button", name="我出发了").click()
     start = node.ask("GET", "/api/helpers/me", node.person("helper", 1)["id"])["position"]
-    page.get_by_role("button", name="演示").click()
+    with page.expect_response("**/position"):
+        page.get_by_role("button", name="演示").click()
     expect(page.get_by_role("button", name="我到了")).to_be_visible()
-    page.wait_for_timeout(500)
     assert node.ask("GET", "/api/helpers/me", node.person("helper", 1)["id"])["position"] != start
     page.get_by_role("button", name="我到了").click()
     page.get_by_role("button", name="做完了").click()
