@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # Time limits an example would fail on a busy machine and says nothing about the law under test.
 settings.register_profile("linli", deadline=None, print_blob=True)
+# `make check` asks for this one by --hypothesis-profile; a law that names its own number of examples keeps it.
+settings.register_profile("quick", settings.get_profile("linli"), max_examples=20)
 settings.load_profile("linli")
 
 
@@ -19,7 +21,11 @@ def _shared() -> Path:
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what needs the maps where there are none, and say how to bring them."""
+    """Skip what needs the maps where there are none, and say how to bring them; browsers come last.
+
+    Playwright keeps its event loop open to the end of the run, and no test after it could start a loop of its own.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
     if (_shared() / "data").is_dir():
         return
     absent = pytest.mark.skip(reason=f"no maps in {_shared()}: set LINLI_SHARED to the folder that holds data/")
