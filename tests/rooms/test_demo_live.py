@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import pytest
 from demo_tiny_node import LiveTinyNode
 from test_demo_people import NETWORK, SKILLS
 
@@ -42,6 +43,7 @@ async def a_node(district, *, began_us=START_US) -> LiveTinyNode:
     return node
 
 
+@pytest.mark.slow
 def test_calls_are_served_in_real_time_and_the_hours_begin_again():
     async def story():
         district = a_district()
@@ -52,6 +54,7 @@ def test_calls_are_served_in_real_time_and_the_hours_begin_again():
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_a_stream_that_breaks_off_goes_on_where_it_stood():
     async def story():
         district = a_district()
@@ -65,6 +68,7 @@ def test_a_stream_that_breaks_off_goes_on_where_it_stood():
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_after_a_restart_open_calls_are_taken_over_by_their_callers_and_helpers():
     async def story():
         district = a_district(calls=6, hours=0.1)
@@ -110,6 +114,7 @@ def test_shifts_are_renewed_while_the_demo_goes_on():
     asyncio.run(story())
 
 
+@pytest.mark.slow
 def test_a_node_that_is_away_for_a_moment_is_asked_again():
     async def story():
         district = a_district(calls=3, hours=0.05)

@@ -66,7 +66,10 @@ def agreement(network: Network, place: tuple[float, float], minutes: float, mode
     return float((inside & drawn_inside).sum() / (inside | drawn_inside).sum())
 
 
-@pytest.mark.parametrize(("minutes", "mode"), [(10, "walk"), (25, "walk"), (8, "ebike"), (5, "drive")])
+SLOWER = [pytest.param(25, "walk", marks=pytest.mark.slow), pytest.param(8, "ebike", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize(("minutes", "mode"), [(10, "walk"), (5, "drive"), *SLOWER])
 def test_the_outline_is_where_one_can_be_in_time(chessboard: Network, minutes: float, mode: Mode) -> None:
     assert agreement(chessboard, (2000, 3000), minutes, mode) > 0.97
 
@@ -174,6 +177,7 @@ def test_a_small_table_needs_no_worker(chessboard: Network) -> None:
     asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_a_worker_that_died_is_started_again_and_the_caller_is_told_once(chessboard: Network) -> None:
     async def ask() -> None:
         src = np.arange(100)
@@ -194,6 +198,7 @@ def test_a_worker_that_died_is_started_again_and_the_caller_is_told_once(chessbo
     asyncio.run(ask())
 
 
+@pytest.mark.slow
 def test_too_many_tables_at_once_are_refused(chessboard: Network) -> None:
     async def ask() -> None:
         src = np.arange(50)

@@ -1,6 +1,7 @@
 """The style of the code, kept as tests: docstrings, lengths, names, and what src may not do."""
 
 import ast
+import functools
 import re
 
 FUNCTION_LINES_MAX = 70
@@ -12,6 +13,7 @@ BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "core", "service
 UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME|XX" + r"X|HA" + r"CK)\b")
 
 
+@functools.cache
 def _tree(path):
     return ast.parse(path.read_text("utf-8"), filename=str(path))
 
