@@ -275,16 +275,18 @@ def _figures() -> Iterator[str]:
 def _policies(bench: dict[str, Any] | None, words: dict[str, str]) -> Iterator[str]:
     if bench is None:
         return
-    seeds = bench["results"][0]["seeds"]
     yield ""
-    yield f"{words['lead']} Seeds {seeds}, mean (smallest to largest):"
+    yield f"{words['lead']} Mean over the seeds (smallest to largest):"
     yield ""
-    yield from _head("load", "policy", "there within 60 min", "urgent within 15 min", "calls that crossed a border")
+    yield from _head(
+        "load", "policy", "seeds", "there within 60 min", "urgent within 15 min", "calls that crossed a border"
+    )
     for line in bench["results"]:
         load, policy = line["case"].split(", ")
         yield _row(
             load,
             f"{policy}: {words[policy]}",
+            line["seeds"],
             *(
                 f"{line[f'{name}_mean']:{form}} ({line[f'{name}_min']:{form}} to {line[f'{name}_max']:{form}})"
                 for name, form in (("served60", ".1%"), ("urgent15", ".1%"), ("crossing", ".0f"))
