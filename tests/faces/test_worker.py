@@ -67,7 +67,7 @@ def test_rows_stand_still_under_the_pointer_and_new_ones_wait_behind_a_count(boa
     expect(page.locator(".list li").first).to_have_attribute("data-id", call_id)
 
 
-def test_the_next_step_is_seen_without_scrolling_and_a_call_is_offered_by_hand_with_a_reason(board, node):
+def test_the_next_step_is_seen_without_scrolling_and_a_call_is_offered_by_hand_with_a_reason(board, node, open_page):
     page, resident = board
     page.locator(".list li").first.click()
     box = page.locator(".nextbox").bounding_box()
@@ -95,6 +95,9 @@ def test_the_next_step_is_seen_without_scrolling_and_a_call_is_offered_by_hand_w
     assert told.value.status == 200
     expect(page.locator(".candidates")).to_have_count(0)
     expect(page.locator(".detail .note.bad")).to_have_count(0)
+    # The browser notes each 409 in its console; here it is the right answer to whoever came second.
+    complaints = open_page.watch.complaints
+    complaints[:] = [one for one in complaints if "409 (Conflict)" not in one]
 
 
 def test_what_a_caller_wrote_is_shown_as_text(board, node):
