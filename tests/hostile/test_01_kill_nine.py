@@ -196,4 +196,4 @@ def test_a_hundred_kills(tmp_path: Path, prove) -> None:
     for name in ZERO:
         prove(f"100 x kill -9 under load: {name}", wanted=0, measured=sums[name], kept=sums[name] == 0)
     slowest = sums["slowestStartS"]
-    prove("restart after kill -9, slowest, s (a figure, not a gate)", wanted="3", measured=slowest, kept=True)
+    prove("restart after kill -9, slowest, s", wanted="<= 3", measured=slowest, kept=slowest <= 3)
