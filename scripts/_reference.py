@@ -23,7 +23,7 @@ from linli.base import Settings, WallClock
 from linli.base.errors import LinliError
 from linli.packs import BUILTIN, Packs
 from linli.vocab import Attribute, vocabulary
-from linli.web._ngsild import _ROUTES, NgsiLd
+from linli.web._ngsild import ROUTES
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = ROOT / "docs/reference"
@@ -44,15 +44,6 @@ SAID = {
     "/helper": "The helper's page: duty, offer, one step after the other.",
     "/style": "What the pages are made of.",
     "/worker": "The worker's page: all open calls, what to do next.",
-    "append_attrs": "Add attributes, or replace them (`options=noOverwrite` leaves those that are there).",
-    "create": "Create an entity; 201, or 409 when its id is taken.",
-    "delete": "Delete an entity.",
-    "delete_batch": "Delete up to 1,000 entities by their ids.",
-    "get": "Read one entity, as the asker may see it.",
-    "query": "Read entities by `type`, `id`, `q`, `georel`, `scopeQ`, page by page.",
-    "types": "List the types that there are.",
-    "update_attrs": "Change attributes that are there.",
-    "upsert": "Create or replace up to 1,000 entities; `options=update` keeps what is not named.",
 }
 MADE = "<!-- Written by scripts/docs from the code. Change the code, then run `make docs`. -->"
 
@@ -157,11 +148,10 @@ def _routes() -> Iterator[str]:
     yield "Below `/ngsi-ld/v1`. Further operations of the standard answer 422 OperationNotSupported."
     yield ""
     yield from _head("method", "path", "what it does")
-    for segments, methods in _ROUTES.items():
-        for method, (operation, *_) in methods.items():
-            if operation is not NgsiLd.unbuilt:
-                path = "/".join(segments).replace("{}", "{id}")
-                yield _row(method, f"`/ngsi-ld/v1/{path}`", SAID[operation.__name__])
+    for segments, methods in sorted(ROUTES.items()):
+        for method, route in methods.items():
+            path = "/".join(segments).replace("{}", "{id}")
+            yield _row(method, f"`/ngsi-ld/v1/{path}`", _first_sentence(route.handler))
 
 
 async def _starlette_routes() -> list[Route]:

@@ -49,14 +49,14 @@ class Reply:
 class Door:
     """One node with an empty store; `who` asks unless a request says otherwise."""
 
-    def __init__(self, who: Principal = ADMIN, **options: Any) -> None:
+    def __init__(self, who: Principal = ADMIN, *, purpose: str | None = None, **options: Any) -> None:
         self.who = who
         self.clock = SteppedClock(START_US)
         store = MemoryStore()
         self.broker = Broker(
             store, vocabulary(), AllowTable(), self.clock, ids=Ids("370102"), home_scope=HOME, **options
         )
-        self.app = NgsiLd(self.broker, lambda _: Act(self.who))
+        self.app = NgsiLd(self.broker, lambda _: Act(self.who, purpose))
 
     def ask(
         self,

@@ -7,15 +7,16 @@ Engines of this process read and write the same entities as `Plain` and `Draft`,
 broker knows nothing of calls, cases or packs, delivers nothing inside a request and never fetches a @context.
 """
 
+from ._batches import BATCH_MAX, Batch
 from ._broker import Broker
 from ._form import checked_id, checked_name
 from ._ground import TENANT
 from ._log import Log
 from ._plain import Draft, Plain
 from ._query import Node, Query, read_near, read_q, read_scope_q, read_types
+from ._reading import Page
 from ._render import Projection
 from ._terms import Contexts, Terms
-from ._wire import BATCH_MAX, Batch, Page
 
 __all__ = [
     "BATCH_MAX",

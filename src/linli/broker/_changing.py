@@ -1,0 +1,196 @@
+"""Writing for the wire: one entity in the requester's @context; each operation is one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from linli.base.errors import (
+    BadRequestData,
+    NotAllowed,
+    ResourceNotFound,
+)
+from linli.store import Change, Delete, Put, Stored
+from linli.trust import Act, Decision, Verb
+from linli.vocab import EntityType
+
+from ._form import Fragment, read_fragment
+from ._names import DEFAULT
+from ._plain import Attrs, Doc
+from ._query import Node, Query
+from ._reading import ReadingDoor, fits
+from ._terms import Terms
+from ._writing import Outcome, appended, created, updated
+
+Left = list[tuple[str, str]]
+Rule = Callable[[Doc], Outcome]
+
+
+@dataclass(slots=True)
+class Standing:
+    """An entity while a write is being put together. `before`: the attributes that stand in the store."""
+
+    stored: Stored | None
+    before: Attrs
+    doc: Doc
+    changed: dict[str, None]
+    decision: Decision
+
+
+class ChangingDoor(ReadingDoor):
+    """Writes one entity."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Stand on the same ground."""
+        super().__init__(*args, **kwargs)
+        self._required = {
+            entity.name: tuple(
+                (self._names.inner(one.name), one.name) for one in entity.attributes.values() if one.required
+            )
+            for entity in self._vocab.types.values()
+        }
+
+    async def create(self, act: Act, body: Any, terms: Terms) -> str:
+        """Write a new entity and return its id. Raises: AlreadyExists, BadRequestData, NotAllowed, PurposeMissing."""
+        self._sight.check_purpose(act)
+        fragment = read_fragment(body, terms, whole=True)
+        one = self._ruled(act, None, created(fragment), "create")
+        await self._store.commit(self._change(act, [self._written(one)], one.decision))
+        return fragment.id
+
+    async def update_attrs(self, act: Act, entity_id: str, body: Any, terms: Terms, types: Node | None = None) -> Left:
+        """PATCH attrs: write over what is said; return (attribute, reason) of what was left alone."""
+        fragment = _part(entity_id, body, terms, nulls=True)
+        return await self._rewrite(act, entity_id, lambda doc: updated(doc, fragment, self._clock.now_us()), types)
+
+    async def append_attrs(
+        self,
+        act: Act,
+        entity_id: str,
+        body: Any,
+        terms: Terms,
+        *,
+        overwrite: bool = True,
+        types: Node | None = None,
+    ) -> Left:
+        """POST attrs: add what is said; return (attribute, reason) of what was left alone."""
+        fragment = _part(entity_id, body, terms, nulls=False)
+
+        def rule(doc: Doc) -> Outcome:
+            return appended(doc, fragment, self._clock.now_us(), overwrite=overwrite)
+
+        return await self._rewrite(act, entity_id, rule, types)
+
+    async def delete(self, act: Act, entity_id: str, types: Node | None = None) -> None:
+        """Remove an entity. Raises: ResourceNotFound, NotAllowed."""
+
+        async def attempt() -> None:
+            delete, decision = await self._deleted(act, entity_id, types)
+            await self._commit(replace(self._change(act, [], decision), deletes=(delete,)))
+
+        async with self._in_line(act.tenant, [entity_id]):
+            await self._tried(attempt)
+
+    # inside
+
+    async def _rewrite(self, act: Act, entity_id: str, rule: Rule, types: Node | None) -> Left:
+        """Apply a rule to a stored entity, again if an engine that did not stand in line was faster."""
+
+        async def attempt() -> Left:
+            stored, doc, _ = await self._visible(act, entity_id, "read")
+            if types is not None and not fits(Query(types=types), doc, stored):
+                raise ResourceNotFound
+            outcome = rule(doc)
+            one = self._ruled(act, (stored, doc), outcome, "change")
+            if outcome.changed or outcome.doc != doc:
+                await self._commit(self._change(act, [self._written(one)], one.decision))
+            return outcome.left
+
+        async with self._in_line(act.tenant, [entity_id]):
+            return await self._tried(attempt)
+
+    async def _deleted(self, act: Act, entity_id: str, types: Node | None) -> tuple[Delete, Decision]:
+        stored, doc, _ = await self._visible(act, entity_id, "read")
+        if types is not None and not fits(Query(types=types), doc, stored):
+            raise ResourceNotFound
+        decision = self._allowed(act, "delete", self._sight.thing(doc))
+        return Delete(entity_id, stored.version), decision
+
+    def _ruled(self, act: Act, before: tuple[Stored | None, Doc] | None, outcome: Outcome, verb: Verb) -> Standing:
+        """Hold what shall be written against trust and, when its type is ours, against the vocabulary."""
+        doc, changed = outcome.doc, outcome.changed
+        entity_type = self._own_type(doc)
+        if entity_type is not None and not doc["scope"]:
+            doc["scope"] = [self._home_scope]
+        attrs = tuple(self._names.short(name) for name in changed)
+        after = self._sight.thing(doc, attrs)
+        standing = after if before is None else self._sight.thing(before[1], attrs)
+        decision = self._allow.allows(act, verb, standing)
+        if not decision.ok:
+            raise NotAllowed
+        if (after.type, after.scopes) != (standing.type, standing.scopes):
+            self._allowed(act, verb, after)
+        if entity_type is not None:
+            self._check_ours(act, entity_type, before, outcome)
+        if before is not None and before[1]["scope"] != doc["scope"]:
+            changed = [*changed, "scope"]
+        stored, attrs_before = (before[0], before[1]["attrs"]) if before else (None, {})
+        return Standing(stored, attrs_before, doc, dict.fromkeys(changed), decision)
+
+    def _own_type(self, doc: Doc) -> EntityType | None:
+        own = [one for name in doc["type"] if (one := self._names.type_of([name])) is not None]
+        if len(own) > 1:
+            raise BadRequestData("type: an entity can have one type of the vocabulary.")
+        return own[0] if own else None
+
+    def _check_ours(
+        self, act: Act, entity_type: EntityType, before: tuple[Stored | None, Doc] | None, outcome: Outcome
+    ) -> None:
+        if before is not None and before[0] is not None and entity_type.append_only:
+            raise NotAllowed(f"A {entity_type.name} is never changed; write a further one that corrects it.")
+        self._sight.check_write_purpose(act, entity_type, outcome.changed)
+        attrs = outcome.doc["attrs"]
+        said: dict[str, Any] = {}
+        for name in outcome.changed:
+            if name in attrs:
+                instances = attrs[name]
+                said[self._said(entity_type, name)] = instances[0] if len(instances) == 1 else instances
+        faults = self._vocab.check(entity_type.name, said, whole=False)
+        missing = [short for name, short in self._required[entity_type.name] if name not in attrs]
+        if faults:
+            raise BadRequestData(f"{entity_type.name}.{faults[0].path}: {faults[0].message}")
+        if missing:
+            raise BadRequestData(f"{entity_type.name}.{missing[0]}: is required.")
+
+    def _said(self, entity_type: EntityType, name: str) -> str:
+        """Return an attribute's name for the vocabulary's check, which knows short names only."""
+        if self._names.attribute(entity_type, name) is not None:
+            return self._names.short(name)
+        said = name.removeprefix(DEFAULT)
+        if said in entity_type.attributes:
+            raise BadRequestData(f"{said}: under this @context the name is not that of {entity_type.name}.")
+        return said
+
+    def _written(self, one: Standing) -> Put:
+        attrs = tuple(map(self._names.short, one.changed))
+        return self._put(one.doc, one.before, tuple(one.changed), attrs, one.stored.version if one.stored else 0)
+
+    def _change(self, act: Act, puts: Sequence[Put], decision: Decision | None = None) -> Change:
+        return Change(
+            tenant=act.tenant,
+            actor=act.who.id,
+            purpose=act.purpose or "",
+            at_us=self._clock.now_us(),
+            puts=tuple(puts),
+            audit=decision.audit if decision else (),
+        )
+
+
+def _part(entity_id: str, body: Any, terms: Terms, *, nulls: bool) -> Fragment:
+    fragment = read_fragment(body, terms, whole=False, nulls=nulls)
+    if fragment.id and fragment.id != entity_id:
+        raise BadRequestData("id: is not the id of this entity.")
+    if not fragment.attrs and not fragment.types and fragment.scopes is None:
+        raise BadRequestData("The body says nothing about the entity.")
+    return fragment

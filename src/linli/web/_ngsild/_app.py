@@ -1,0 +1,113 @@
+"""The ASGI application: finds the route, has it answered, turns every error into problem details."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from linli.base.errors import LinliError, OperationNotSupported, ResourceNotFound
+from linli.broker import Broker
+from linli.trust import Act
+
+from . import _batches, _entities, _queries
+from ._desk import Desk, Route, Routes
+from ._http import (
+    Answer,
+    Asked,
+    Receive,
+    Scope,
+    Send,
+    WrongForm,
+    accepts_ld_json,
+    parameters_of,
+    problem,
+    segments_of,
+)
+
+_log = structlog.get_logger("web")
+
+
+def _joined(*parts: Routes) -> Routes:
+    joined: dict[tuple[str, ...], dict[str, Route]] = {}
+    for part in parts:
+        for path, methods in part.items():
+            joined.setdefault(path, {}).update(methods)
+    return joined
+
+
+#: everything that is offered, path by path
+ROUTES: Routes = _joined(_entities.ROUTES, _queries.ROUTES, _batches.ROUTES)
+
+#: the same by (first segment, number of segments)
+_BY_FORM: dict[tuple[str, int], list[tuple[tuple[str, ...], Mapping[str, Route]]]] = {}
+for _path, _methods in ROUTES.items():
+    _BY_FORM.setdefault((_path[0], len(_path)), []).append((_path, _methods))
+
+#: what the standard has; a path below these that is not offered is said so
+_ROOTS = frozenset(
+    {
+        "attributes",
+        "csourceRegistrations",
+        "csourceSubscriptions",
+        "entities",
+        "entityMaps",
+        "entityOperations",
+        "info",
+        "jsonldContexts",
+        "snapshots",
+        "subscriptions",
+        "temporal",
+        "types",
+    }
+)
+
+
+class NgsiLd:
+    """An ASGI application for the paths below /ngsi-ld/v1."""
+
+    def __init__(self, broker: Broker, acting: Callable[[Scope], Act]) -> None:
+        """Serve this broker; `acting` says who asks."""
+        self._desk = Desk(broker, acting)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        headers = dict(scope["headers"])
+        try:
+            answer = await self._answer(scope, headers, receive)
+        except LinliError as error:
+            answer = problem(error)
+        except WrongForm as wrong:
+            answer = wrong.answer
+        except Exception as error:  # noqa: BLE001 - a defect of ours must not reach the server or show its inside
+            _log.error("web.request.failed", path=scope["path"], exc_info=error)
+            answer = problem(LinliError())
+        tenant = headers.get(b"ngsild-tenant")
+        if tenant is not None and tenant.isascii() and tenant.decode().isprintable():
+            answer.headers.append((b"ngsild-tenant", tenant))
+        await answer.send(send)
+
+    async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
+        method = scope["method"]
+        if method in ("POST", "PATCH", "PUT") and b"content-length" not in headers:
+            raise WrongForm(411, "Send the header Content-Length.")
+        ld_json = accepts_ld_json(headers.get(b"accept"))
+        segments = segments_of(scope)
+        route = _route(method, segments)
+        raw = scope["query_string"]
+        parameters = parameters_of(raw, route.known, route.unbuilt) if raw else {}
+        return await route.handler(self._desk, Asked(method, scope, headers, segments, parameters, ld_json, receive))
+
+
+def _route(method: str, segments: list[str]) -> Route:
+    for path, methods in _BY_FORM.get((segments[0], len(segments)), ()) if segments else ():
+        if all(said in ("{}", segment) for said, segment in zip(path, segments, strict=True)):
+            route = methods.get(method)
+            if route is None:
+                raise WrongForm(
+                    405, "This method is not for this path.", [(b"allow", ", ".join(sorted(methods)).encode())]
+                )
+            return route
+    if segments and segments[0] in _ROOTS:
+        raise OperationNotSupported("This part of NGSI-LD is not offered yet.")
+    raise ResourceNotFound("There is no such route below /ngsi-ld/v1.")

@@ -1,0 +1,111 @@
+"""What every handler needs of a request beside its parameters: who asks, the body, the @context, and the routes' form."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from linli.base import BATCH_BYTES_MAX, BODY_BYTES_MAX, read_json, write_json
+from linli.base.errors import BadRequestData, NonexistentTenant
+from linli.broker import TENANT, Broker, Terms
+from linli.trust import Act
+from linli.vocab import CORE_CONTEXT_URL
+
+from ._http import Answer, Asked, Scope, check_media, context_link, context_links, received
+
+NONE: frozenset[str] = frozenset()
+
+
+class Desk:
+    """The broker, and how a request is read for it."""
+
+    def __init__(self, broker: Broker, acting: Callable[[Scope], Act]) -> None:
+        """Serve this broker; `acting` says who asks."""
+        self.broker = broker
+        self._acting = acting
+
+    def act(self, asked: Asked) -> Act:
+        """Return who asks, for what purpose, and refuse a tenant that there is not."""
+        act = self._acting(asked.scope)
+        purpose = asked.headers.get(b"linli-purpose")
+        if act.purpose is None and purpose:
+            act = replace(act, purpose=purpose.decode("latin-1").strip())
+        tenant = asked.headers.get(b"ngsild-tenant")
+        if tenant and tenant != TENANT.encode():
+            raise NonexistentTenant
+        return act
+
+    async def body(self, asked: Asked, bytes_max: int = BODY_BYTES_MAX) -> Any:
+        """Return the JSON of a request. Raises: UnsupportedMediaType, TooLarge, InvalidRequest."""
+        check_media(asked)
+        return read_json(await received(asked, bytes_max), bytes_max=bytes_max)
+
+    async def listed(self, asked: Asked) -> list[Any]:
+        """Return the JSON list of a batch. Raises: as `body`; BadRequestData: it is no list."""
+        body = await self.body(asked, BATCH_BYTES_MAX)
+        if not isinstance(body, list):
+            raise BadRequestData("The body must be a list.")
+        return body
+
+    def linked(self, asked: Asked) -> Terms:
+        """Return the context of the Link header, else the node's default."""
+        if b"link" not in asked.headers:
+            return self.broker.contexts.default
+        urls = context_links(asked.headers)
+        if len(urls) > 1:
+            raise BadRequestData("Link: at most one @context.")
+        return self.broker.contexts.of(urls[0]) if urls else self.broker.contexts.default
+
+    def terms_of(self, asked: Asked, body: Any) -> Terms:
+        """Return the context of an entity in a body: under @context in ld+json, by Link in json, never both."""
+        inside = isinstance(body, dict) and "@context" in body
+        if asked.sends_ld_json:
+            if context_links(asked.headers):
+                raise BadRequestData("Link: with application/ld+json the @context stands in the body.")
+            if not inside:
+                raise BadRequestData("@context: is required in application/ld+json.")
+            return self.broker.contexts.of(body["@context"])
+        if inside:
+            raise BadRequestData("@context: stands in application/ld+json only; with application/json send a Link.")
+        return self.linked(asked)
+
+
+Handler = Callable[[Desk, Asked], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What answers one method of one path; `known`: its query parameters, `unbuilt`: those not offered yet."""
+
+    handler: Handler
+    known: frozenset[str] = NONE
+    unbuilt: frozenset[str] = NONE
+
+
+#: path segments below the root ("{}" is any one) -> method -> route
+Routes = Mapping[tuple[str, ...], Mapping[str, Route]]
+
+
+def source_of(terms: Terms) -> Any:
+    """Return what stands under @context in an answer: the requester's, the core last."""
+    said = terms.source
+    if said == CORE_CONTEXT_URL:
+        return said
+    return [*(said if isinstance(said, list) else [said]), CORE_CONTEXT_URL]
+
+
+def with_context(asked: Asked, terms: Terms, body: bytes) -> Answer:
+    """Return one JSON object with its context: in the body for ld+json, else in a Link header."""
+    if asked.ld_json:
+        body = b'{"@context":' + write_json(source_of(terms)) + b"," + body[1:]
+        return Answer(200, body, media=b"application/ld+json")
+    return Answer(200, body, [context_link(terms.link)] if terms.link else [])
+
+
+def with_contexts(asked: Asked, terms: Terms, entities: list[dict[str, Any]]) -> Answer:
+    """Return a JSON list with the context in each element for ld+json, else in a Link header."""
+    if asked.ld_json:
+        body = write_json([{"@context": source_of(terms), **entity} for entity in entities])
+        return Answer(200, body, media=b"application/ld+json")
+    return Answer(200, write_json(entities), [context_link(terms.link)] if terms.link else [])
