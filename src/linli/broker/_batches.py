@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,7 +37,12 @@ class BatchDoor(ChangingDoor):
     """Writes many entities at once."""
 
     async def upsert_batch(
-        self, act: Act, bodies: Sequence[Any], context_of: Callable[[Mapping[str, Any]], Terms], *, update: bool = False
+        self,
+        act: Act,
+        bodies: Sequence[Any],
+        context_of: Callable[[Mapping[str, Any]], Awaitable[Terms]],
+        *,
+        update: bool = False,
     ) -> Batch:
         """Create or replace (`update`: append to) many entities in one commit; equal ids in order, the later winning.
 
@@ -125,7 +130,7 @@ class BatchDoor(ChangingDoor):
 
 
 async def _read_batch(
-    bodies: Sequence[Any], context_of: Callable[[Mapping[str, Any]], Terms]
+    bodies: Sequence[Any], context_of: Callable[[Mapping[str, Any]], Awaitable[Terms]]
 ) -> tuple[list[Fragment], list[tuple[str, LinliError]]]:
     read: list[Fragment] = []
     errors: list[tuple[str, LinliError]] = []
@@ -133,7 +138,7 @@ async def _read_batch(
         if at % 100 == 99:
             await asyncio.sleep(0)
         try:
-            read.append(read_fragment(body, context_of(body), whole=True))
+            read.append(read_fragment(body, await context_of(body), whole=True))
         except LinliError as error:
             said = body.get("id", body.get("@id"))
             errors.append((said if isinstance(said, str) else "", error))

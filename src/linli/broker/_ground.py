@@ -78,6 +78,7 @@ class Ground:
         self._names = self._sight.names
         self._keys = Keys(vocab, self._names)
         self._answers = Answers(DEFAULT_ANSWERS_BYTES)
+        self._tenants = {TENANT}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -91,6 +92,12 @@ class Ground:
                     lock = self._locks[key] = asyncio.Lock()
                 await held.enter_async_context(lock)
             yield
+
+    async def knows_tenant(self, tenant: str) -> bool:
+        """Tell whether a tenant exists: the default one does, any other since its first write."""
+        if tenant not in self._tenants:
+            self._tenants.update(await self._store.tenants())
+        return tenant in self._tenants
 
     async def _commit(self, change: Change) -> Committed:
         try:

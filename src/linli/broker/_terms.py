@@ -121,7 +121,10 @@ class Contexts:
         self._compiled: dict[bytes, Terms] = {}
         self.default = self.of(CONTEXT_URL if default == "linli" else CORE_CONTEXT_URL)
 
-    def of(self, said: Any) -> Terms:
+    async def ready(self, said: Any, tenant: str = "default") -> None:
+        """Return when all is here that `of` needs for what was said."""
+
+    def of(self, said: Any, tenant: str = "default") -> Terms:
         """Return the compiled form of what stands under @context, or of the URL in a Link header.
 
         Raises: BadRequestData: not a context, or one with scoped contexts. LdContextNotAvailable: a URL not known here.

@@ -490,7 +490,7 @@ def thing_of(call: Call) -> Thing:
 
 def _writer(act: Act) -> Act:
     """Return the act by which a step is written once it is allowed: in the log it stands under the asker's own id."""
-    return Act(Principal(act.who.id, "engine", ("/",), act.tenant), act.purpose or "service")
+    return Act(Principal(act.who.id, "engine", ("/",)), act.purpose or "service", act.tenant)
 
 
 def _geometry(at: Point) -> dict[str, Any]:

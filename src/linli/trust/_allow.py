@@ -22,21 +22,16 @@ class Principal:
     id: str
     role: str
     scopes: tuple[str, ...] = ()
-    tenant: str = "default"
     name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One request: who acts, for what purpose. Every call into broker and store carries one."""
+    """One request: who acts, for what purpose, in which tenant. Every call into broker and store carries one."""
 
     who: Principal
     purpose: str | None = None
-
-    @property
-    def tenant(self) -> str:
-        """The tenant whose data this request sees: that of the credential."""
-        return self.who.tenant
+    tenant: str = "default"
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,10 @@ class NgsiLd:
         route = _route(method, segments)
         raw = scope["query_string"]
         parameters = parameters_of(raw, route.known, route.unbuilt) if raw else {}
-        return await route.handler(self._desk, Asked(method, scope, headers, segments, parameters, ld_json, receive))
+        asked = Asked(method, scope, headers, segments, parameters, ld_json, receive)
+        if b"ngsild-tenant" in headers:
+            asked.tenant_known = await self._desk.broker.knows_tenant(asked.tenant)
+        return await route.handler(self._desk, asked)
 
 
 def _route(method: str, segments: list[str]) -> Route:

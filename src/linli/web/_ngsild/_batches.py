@@ -17,10 +17,12 @@ async def upsert(desk: Desk, asked: Asked) -> Answer:
     options = options_of(asked.parameters, frozenset({"replace", "update"}))
     bodies = await desk.listed(asked)
 
-    def context_of(body: Mapping[str, Any]) -> Terms:
-        return desk.terms_of(asked, body)
+    async def context_of(body: Mapping[str, Any]) -> Terms:
+        return await desk.terms_of(asked, body)
 
-    batch = await desk.broker.upsert_batch(desk.act(asked), bodies, context_of, update="update" in options)
+    batch = await desk.broker.upsert_batch(
+        desk.act(asked, creates=True), bodies, context_of, update="update" in options
+    )
     if batch.errors:
         return _partly(batch)
     return Answer(201, write_json(batch.created)) if batch.created else Answer(204)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from linli.base import BATCH_BYTES_MAX, BODY_BYTES_MAX, read_json, write_json
-from linli.base.errors import BadRequestData, NonexistentTenant
-from linli.broker import TENANT, Broker, Terms
+from linli.base.errors import BadRequestData, NonexistentTenant, NotAllowed
+from linli.broker import Broker, Terms
 from linli.trust import Act
 from linli.vocab import CORE_CONTEXT_URL
 
@@ -25,16 +25,23 @@ class Desk:
         self.broker = broker
         self._acting = acting
 
-    def act(self, asked: Asked) -> Act:
-        """Return who asks, for what purpose, and refuse a tenant that there is not."""
+    def act(self, asked: Asked, *, creates: bool = False) -> Act:
+        """Return who asks, for what purpose, in which tenant. `creates`: the operation may make a new tenant.
+
+        Raises: NotAllowed: only an administrator names a tenant. NonexistentTenant: nothing was ever written there.
+        """
         act = self._acting(asked.scope)
         purpose = asked.headers.get(b"linli-purpose")
         if act.purpose is None and purpose:
             act = replace(act, purpose=purpose.decode("latin-1").strip())
-        tenant = asked.headers.get(b"ngsild-tenant")
-        if tenant and tenant != TENANT.encode():
+        tenant = asked.tenant
+        if tenant == act.tenant:
+            return act
+        if act.who.role != "administrator":
+            raise NotAllowed("NGSILD-Tenant: only an administrator may name another tenant.")
+        if not (asked.tenant_known or creates):
             raise NonexistentTenant
-        return act
+        return replace(act, tenant=tenant)
 
     async def body(self, asked: Asked, bytes_max: int = BODY_BYTES_MAX) -> Any:
         """Return the JSON of a request. Raises: UnsupportedMediaType, TooLarge, InvalidRequest."""
@@ -48,16 +55,16 @@ class Desk:
             raise BadRequestData("The body must be a list.")
         return body
 
-    def linked(self, asked: Asked) -> Terms:
+    async def linked(self, asked: Asked) -> Terms:
         """Return the context of the Link header, else the node's default."""
         if b"link" not in asked.headers:
             return self.broker.contexts.default
         urls = context_links(asked.headers)
         if len(urls) > 1:
             raise BadRequestData("Link: at most one @context.")
-        return self.broker.contexts.of(urls[0]) if urls else self.broker.contexts.default
+        return await self._context(asked, urls[0]) if urls else self.broker.contexts.default
 
-    def terms_of(self, asked: Asked, body: Any) -> Terms:
+    async def terms_of(self, asked: Asked, body: Any) -> Terms:
         """Return the context of an entity in a body: under @context in ld+json, by Link in json, never both."""
         inside = isinstance(body, dict) and "@context" in body
         if asked.sends_ld_json:
@@ -65,10 +72,14 @@ class Desk:
                 raise BadRequestData("Link: with application/ld+json the @context stands in the body.")
             if not inside:
                 raise BadRequestData("@context: is required in application/ld+json.")
-            return self.broker.contexts.of(body["@context"])
+            return await self._context(asked, body["@context"])
         if inside:
             raise BadRequestData("@context: stands in application/ld+json only; with application/json send a Link.")
-        return self.linked(asked)
+        return await self.linked(asked)
+
+    async def _context(self, asked: Asked, said: Any) -> Terms:
+        await self.broker.contexts.ready(said, asked.tenant)
+        return self.broker.contexts.of(said, asked.tenant)
 
 
 Handler = Callable[[Desk, Asked], Awaitable[Answer]]

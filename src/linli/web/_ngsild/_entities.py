@@ -19,15 +19,15 @@ _WRITING = frozenset({"type", "local"})
 async def create(desk: Desk, asked: Asked) -> Answer:
     """Create an entity; 201, or 409 when its id is taken."""
     body = await desk.body(asked)
-    terms = desk.terms_of(asked, body)
-    entity_id = await desk.broker.create(desk.act(asked), body, terms)
+    terms = await desk.terms_of(asked, body)
+    entity_id = await desk.broker.create(desk.act(asked, creates=True), body, terms)
     return Answer(201, headers=[(b"location", f"{ROOT}/entities/{quote(entity_id, safe=_IN_PATH)}".encode())])
 
 
 async def delete(desk: Desk, asked: Asked) -> Answer:
     """Delete an entity."""
     entity_id = checked_id(asked.segments[1])
-    types = types_of(asked.parameters, desk.linked(asked))
+    types = types_of(asked.parameters, await desk.linked(asked))
     await desk.broker.delete(desk.act(asked), entity_id, types)
     return Answer(204)
 
@@ -36,7 +36,7 @@ async def update_attrs(desk: Desk, asked: Asked) -> Answer:
     """Change attributes that are there."""
     entity_id = checked_id(asked.segments[1])
     body = await desk.body(asked)
-    terms = desk.terms_of(asked, body)
+    terms = await desk.terms_of(asked, body)
     types = types_of(asked.parameters, terms)
     left = await desk.broker.update_attrs(desk.act(asked), entity_id, body, terms, types=types)
     return _changed(body, terms, left)
@@ -47,7 +47,7 @@ async def append_attrs(desk: Desk, asked: Asked) -> Answer:
     entity_id = checked_id(asked.segments[1])
     overwrite = "noOverwrite" not in options_of(asked.parameters, frozenset({"noOverwrite"}))
     body = await desk.body(asked)
-    terms = desk.terms_of(asked, body)
+    terms = await desk.terms_of(asked, body)
     types = types_of(asked.parameters, terms)
     act = desk.act(asked)
     left = await desk.broker.append_attrs(act, entity_id, body, terms, overwrite=overwrite, types=types)

@@ -18,6 +18,7 @@ from linli.base.errors import (
     TooLarge,
     UnsupportedMediaType,
 )
+from linli.broker import TENANT
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -46,6 +47,13 @@ class Asked:
     parameters: Mapping[str, str]
     ld_json: bool
     receive: Receive
+    tenant_known: bool = True
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that the request names."""
+        said = self.headers.get(b"ngsild-tenant", b"").decode("latin-1").strip()
+        return said or TENANT
 
     @property
     def sends_ld_json(self) -> bool:

@@ -40,7 +40,7 @@ async def query(desk: Desk, asked: Asked) -> Answer:
     count = truth_of(said, "count")
     if limit == 0 and not count:
         raise BadRequestData("limit: 0 is allowed together with count=true only.")
-    terms = desk.linked(asked)
+    terms = await desk.linked(asked)
     wanted, projection = _query(said, terms), _projection(said, terms)
     page = await desk.broker.query(
         desk.act(asked), wanted, terms=terms, projection=projection, limit=limit, offset=offset, count=count
@@ -55,7 +55,7 @@ async def query(desk: Desk, asked: Asked) -> Answer:
 async def get(desk: Desk, asked: Asked) -> Answer:
     """Read one entity, as the asker may see it."""
     entity_id = asked.segments[1]
-    terms = desk.linked(asked)
+    terms = await desk.linked(asked)
     projection, types = _WHOLE, None
     if asked.parameters:
         projection, types = _projection(asked.parameters, terms), types_of(asked.parameters, terms)
@@ -71,7 +71,7 @@ async def types(desk: Desk, asked: Asked) -> Answer:
     """List the types that there are."""
     if truth_of(asked.parameters, "details"):
         raise OperationNotSupported("details=true is not offered yet.")
-    terms = desk.linked(asked)
+    terms = await desk.linked(asked)
     names = await desk.broker.types(desk.act(asked), terms)
     body = {"id": "urn:ngsi-ld:EntityTypeList:here", "type": "EntityTypeList", "typeList": names}
     return with_context(asked, terms, write_json(body))
