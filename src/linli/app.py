@@ -1,15 +1,15 @@
-"""The composition root: the only place that builds things. A `Node` is one running linli."""
+"""The composition root: the only place that builds things. A `Node` is one running linli, a `BrokerNode` its broker alone."""
 
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from linli.base import Clock, Ids, Settings, SteppedClock, seeded, setting
-from linli.base.errors import BadSetting, StartError
+from linli.base import Clock, Ids, Settings, SteppedClock, read_json, seeded, setting
+from linli.base.errors import BadSetting, LinliError, StartError
 from linli.broker import TENANT, Broker
 from linli.dispatch import Dispatch, Tuning
 from linli.packs import Packs, publish
@@ -17,7 +17,7 @@ from linli.store import SqliteStore
 from linli.travel import Network
 from linli.trust import Act, AllowTable, NodeSecret, Principal, Sessions
 from linli.vocab import vocabulary
-from linli.web import HOSTS, SIGN_IN, Asking, Doors, Live, Person, PressToOffer, WebApp
+from linli.web import HOSTS, SIGN_IN, Asking, BrokerApp, BrokerDoors, Doors, Live, Person, PressToOffer, WebApp
 
 NODE_CODE = setting("node.code", "990101000000", "Region code of this node, 12 digits; it stands in the ids made here.")
 NODE_SCOPE = setting(
@@ -35,6 +35,17 @@ POLICY = setting(
 )
 PACKS_OFF = setting("packs.off", "", "Keys of built-in packs that are switched off, with commas.")
 PACKS_DIR = setting("packs.dir", "", "Folder with further packs, one folder each.")
+
+EGRESS_ALLOW = setting(
+    "egress.allow", [], "Hosts (host or host:port) to which this node may send although they lie inside."
+)
+PAGE_INSTANCES = setting(
+    "history.page_instances", 30, "How many instances of attributes one temporal answer holds at most."
+)
+CONTEXT_HOSTS = setting("contexts.allow", [], "Hosts (host or host:port) from which @context documents may be fetched.")
+CONTEXT_WAIT = setting(
+    "contexts.wait_s", 0.0, "How long a request waits for an @context that is being fetched, in seconds."
+)
 
 STARTING = Act(Principal("engine:app", "engine", ("/",)), "operation")
 
@@ -80,6 +91,10 @@ class Node:
         await self.live.start()
         await self.dispatch.start()
 
+    async def hush(self) -> None:
+        """End the live streams: nothing else would keep a connection open for ever."""
+        await self.live.stop()
+
     async def stop(self) -> None:
         """Stop in order: engines, streams, store."""
         await self.dispatch.stop()
@@ -117,13 +132,7 @@ async def build(plan: Plan) -> Node:
     Raises: StartError and its kin: with what is wrong and what to do.
     """
     settings = plan.settings
-    plan.data.mkdir(parents=True, exist_ok=True)
-    store = SqliteStore.open(
-        database_of(settings, plan.data),
-        sync=plan.sync or settings["store.sync"],
-        pending_max=settings["store.pending_max"],
-        bytes_cache_mb=settings["store.bytes_cache_mb"],
-    )
+    store = _opened(settings, plan.data, plan.sync)
     clock = plan.city_clock(await _last_moment_us(store))
     allow, secret = AllowTable(), NodeSecret(plan.data / "node.secret")
     ids = Ids(settings[NODE_CODE], seeded(plan.seed) if plan.seed is not None else None)
@@ -166,6 +175,93 @@ async def build(plan: Plan) -> Node:
         people=plan.people,
     )
     return Node(store, broker, dispatch, live, WebApp(doors), clock, doors, settings[NODE_SCOPE])
+
+
+@dataclass(slots=True)
+class BrokerPlan:
+    """What a broker alone is to be built from. `context_map`: a JSON file, URL -> file relative to it."""
+
+    data: Path
+    settings: Settings
+    clock: Clock
+    sign_in: Literal["open", "demo"] | None = None
+    context_map: Path | None = None
+
+
+@dataclass(slots=True)
+class BrokerNode:
+    """One running broker: its store and its web application; no packs, no dispatch, no faces."""
+
+    store: SqliteStore
+    broker: Broker
+    web: BrokerApp
+    doors: BrokerDoors
+
+    async def start(self) -> None:
+        """Start what works by itself."""
+
+    async def hush(self) -> None:
+        """End what would keep a connection open: a broker has no streams."""
+
+    async def stop(self) -> None:
+        """Stop in order: engines, store."""
+        await self.store.close()
+
+
+async def build_broker(plan: BrokerPlan) -> BrokerNode:
+    """Build a broker; nothing runs until `start`.
+
+    Raises: StartError and its kin: with what is wrong and what to do.
+    """
+    settings = plan.settings
+    contexts = _mapped(plan.context_map) if plan.context_map else {}
+    store = _opened(settings, plan.data)
+    broker = Broker(
+        store,
+        vocabulary(),
+        AllowTable(),
+        plan.clock,
+        ids=Ids(settings[NODE_CODE]),
+        home_scope=settings[NODE_SCOPE],
+        contexts=contexts,
+        default_context="core",
+    )
+    doors = BrokerDoors(
+        broker=broker,
+        asking=Asking(
+            Sessions(plan.clock),
+            NodeSecret(plan.data / "node.secret"),
+            sign_in=plan.sign_in or settings[SIGN_IN],
+            hosts=settings[HOSTS],
+        ),
+        trouble=lambda: store.trouble,
+    )
+    return BrokerNode(store, broker, BrokerApp(doors), doors)
+
+
+def _mapped(file: Path) -> Mapping[str, Path]:
+    """Return the files of a context map. Raises: StartError: it cannot be read, or names a file that there is not."""
+    try:
+        said = read_json(file.read_bytes())
+    except (OSError, LinliError) as error:
+        raise StartError(f"--context-map {file}: cannot be read as JSON; write it as {{URL: file}}.") from error
+    if not isinstance(said, dict) or not all(isinstance(one, str) for one in said.values()):
+        raise StartError(f"--context-map {file}: write it as a JSON object, URL: file.")
+    files = {url: file.parent / name for url, name in said.items()}
+    for url, path in files.items():
+        if not path.is_file():
+            raise StartError(f"--context-map {file}: there is no file {path} for {url}.")
+    return files
+
+
+def _opened(settings: Settings, data: Path, sync: Literal["full", "normal", "off"] | None = None) -> SqliteStore:
+    data.mkdir(parents=True, exist_ok=True)
+    return SqliteStore.open(
+        database_of(settings, data),
+        sync=sync or settings["store.sync"],
+        pending_max=settings["store.pending_max"],
+        bytes_cache_mb=settings["store.bytes_cache_mb"],
+    )
 
 
 def _zone(name: str) -> str:

@@ -110,6 +110,8 @@ def _converted(declared: Setting, value: Any, source: str) -> Any:
         raise BadSetting(f"{source}: {declared.name} must be a {wanted.__name__}.") from error
     if type(value) is not wanted:
         raise BadSetting(f"{source}: {declared.name} must be a {wanted.__name__}, not {value!r}.")
+    if wanted is list and not all(isinstance(one, str) for one in value):
+        raise BadSetting(f'{source}: {declared.name} must be a list of texts, like ["one", "two"].')
     if declared.choices and value not in declared.choices:
         raise BadSetting(f"{source}: {declared.name} must be one of {', '.join(declared.choices)}.")
     return value

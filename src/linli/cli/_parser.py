@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TypeAlias
 
 from linli import __version__
 from linli.base.errors import StartError
@@ -11,19 +12,51 @@ from linli.base.errors import StartError
 from . import _circle, _db, _doctor, _serve
 from ._words import PORT_MAX, above_zero, whole
 
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no other name for what add_subparsers returns
+
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="linli", description="邻里 linli: the platform of a city's communities.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True)
 
+    _serve_words(commands)
+    _demo_words(commands)
+
+    circle = commands.add_parser("circle", help="who and what is within reach of a place")
+    _common(circle)
+    circle.add_argument("lon", type=float)
+    circle.add_argument("lat", type=float)
+    circle.add_argument("--minutes", type=above_zero, default=60.0)
+    circle.add_argument("--mode", choices=("walk", "ebike", "drive"), default="walk")
+    circle.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
+    circle.add_argument("--geojson", action="store_true", help="print the outline as GeoJSON")
+    circle.set_defaults(run=_circle.run)
+
+    doctor = commands.add_parser("doctor", help="say what is wrong with this machine, and the way out")
+    _common(doctor)
+    doctor.set_defaults(run=_doctor.run)
+
+    settings = commands.add_parser("settings", help="list all settings with their values and sources")
+    _common(settings)
+    settings.set_defaults(run=_doctor.settings)
+
+    _db_words(commands)
+    return top
+
+
+def _serve_words(commands: Commands) -> None:
     serve = commands.add_parser("serve", help="run a node")
     _common(serve)
     serve.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
     serve.add_argument("--port", type=whole(least=0, most=PORT_MAX), help="port; default 8800")
     serve.add_argument("--open", action="store_true", help="no sign-in: everybody is the administrator, loopback only")
+    serve.add_argument("--only", choices=("broker",), help="run a part alone: the NGSI-LD broker without the platform")
+    serve.add_argument("--context-map", type=Path, help="with --only broker: JSON file, @context URL to file")
     serve.set_defaults(run=_serve.run)
 
+
+def _demo_words(commands: Commands) -> None:
     demo = commands.add_parser("demo", help="run a node with a made-up district and simulated people")
     _common(demo)
     demo.set_defaults(data=None)
@@ -50,24 +83,8 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--out", type=Path, help="headless: write the summary to this file as well")
     demo.set_defaults(run=_run_demo)
 
-    circle = commands.add_parser("circle", help="who and what is within reach of a place")
-    _common(circle)
-    circle.add_argument("lon", type=float)
-    circle.add_argument("lat", type=float)
-    circle.add_argument("--minutes", type=above_zero, default=60.0)
-    circle.add_argument("--mode", choices=("walk", "ebike", "drive"), default="walk")
-    circle.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
-    circle.add_argument("--geojson", action="store_true", help="print the outline as GeoJSON")
-    circle.set_defaults(run=_circle.run)
 
-    doctor = commands.add_parser("doctor", help="say what is wrong with this machine, and the way out")
-    _common(doctor)
-    doctor.set_defaults(run=_doctor.run)
-
-    settings = commands.add_parser("settings", help="list all settings with their values and sources")
-    _common(settings)
-    settings.set_defaults(run=_doctor.settings)
-
+def _db_words(commands: Commands) -> None:
     database = commands.add_parser("db", help="check, back up or restore the database")
     kinds = database.add_subparsers(dest="what", required=True)
     for name, text in (
@@ -80,7 +97,6 @@ def parser() -> argparse.ArgumentParser:
         if name != "check":
             kind.add_argument("file", type=Path)
         kind.set_defaults(run={"backup": _db.backup, "restore": _db.restore, "check": _db.check}[name])
-    return top
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

@@ -7,13 +7,13 @@ import asyncio
 import contextlib
 import errno
 import socket
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
 import uvicorn
 import uvloop
 
-from linli.app import Node, Plan, build
+from linli.app import BrokerPlan, Plan, build, build_broker
 from linli.base import FastClock, Settings, WallClock, setting
 from linli.base.errors import BadSetting, StartError
 from linli.travel import Network
@@ -23,12 +23,38 @@ from ._words import PORT_MAX, made_folder
 
 HOST = setting("web.host", "127.0.0.1", "Address to listen on. Without sign-in only a loopback address is accepted.")
 PORT = setting("web.port", 8800, "Port to listen on; 0 takes any free one.")
+NO_SIGN_IN = "No sign-in: whoever uses this machine is the administrator."
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Serves(Protocol):
+    """What can be served: a whole node or a broker alone."""
+
+    @property
+    def web(self) -> Callable[..., Awaitable[None]]:
+        """The ASGI application."""
+        ...
+
+    async def start(self) -> None:
+        """Start the engines."""
+        ...
+
+    async def hush(self) -> None:
+        """End the streams that would keep connections open."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop everything."""
+        ...
 
 
 def run(options: argparse.Namespace) -> int:
     """Run a node until it is told to stop."""
     settings = load_settings(options)
+    if options.only == "broker":
+        return run_loop(_serve_broker(options, settings))
+    if options.context_map:
+        raise BadSetting("--context-map: belongs to `linli serve --only broker`.")
     network = open_map(options.city, options.data, settings) if options.city else None
     return run_loop(_serve(options, settings, network))
 
@@ -43,9 +69,22 @@ async def _serve(options: argparse.Namespace, settings: Settings, network: Netwo
     node = await build(plan)
     notes = []
     if node.doors.asking.sign_in == "open":
-        notes.append("No sign-in: whoever uses this machine is the administrator.")
+        notes.append(NO_SIGN_IN)
     if network is None:
         notes.append("No map: travel times are guessed from the distance. Give one with --city FILE.osm.pbf.")
+    async with running(node, settings, options.port, notes=notes) as server:
+        await server.serve_on()
+    return 0
+
+
+async def _serve_broker(options: argparse.Namespace, settings: Settings) -> int:
+    if options.city:
+        raise BadSetting("--city: a broker alone has no map; leave out --only broker.")
+    plan = BrokerPlan(made_folder(options.data), settings, WallClock(), context_map=options.context_map)
+    if options.open:
+        plan.sign_in = "open"
+    node = await build_broker(plan)
+    notes = [NO_SIGN_IN] if node.doors.asking.sign_in == "open" else []
     async with running(node, settings, options.port, notes=notes) as server:
         await server.serve_on()
     return 0
@@ -60,7 +99,7 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
 class Server(uvicorn.Server):
     """uvicorn on a socket of ours; live streams end before it waits for its connections."""
 
-    def __init__(self, node: Node, listener: socket.socket) -> None:
+    def __init__(self, node: Serves, listener: socket.socket) -> None:
         """Serve `node` on a socket that already listens."""
         super().__init__(
             uvicorn.Config(
@@ -85,13 +124,13 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the live streams, then everything else."""
-        await self._node.live.stop()
+        await self._node.hush()
         await super().shutdown(sockets)
 
 
 @contextlib.asynccontextmanager
 async def running(
-    node: Node, settings: Settings, port: int | None, *, ready: bool = True, notes: Sequence[str] = ()
+    node: Serves, settings: Settings, port: int | None, *, ready: bool = True, notes: Sequence[str] = ()
 ) -> AsyncIterator[Server]:
     """Start a node, give its server, and stop the node at the end. `ready`: print the address at once.
 

@@ -1,15 +1,27 @@
 """web: the HTTP doors of a node (the NGSI-LD API, the platform's own API, live streams) and its faces.
 
-A request comes in through `WebApp`: the guard looks at Host and Origin, `Asking` makes an Act of the credential, and the
+A request comes in through `WebApp` (`BrokerApp` where only the broker runs): the guard looks at Host and Origin, `Asking` makes an Act of the credential, and the
 route asks one room below one question. Live pages follow the change log, each reader from his own position. web holds
 no rule of the domain and opens no connection of its own.
 """
 
 from ._app import WebApp
 from ._asking import HOSTS, SIGN_IN, Asking
+from ._broker_app import BrokerApp, BrokerDoors
 from ._doors import Doors
 from ._live import Live
 from ._people import Person
 from ._pressing import PressToOffer
 
-__all__ = ["HOSTS", "SIGN_IN", "Asking", "Doors", "Live", "Person", "PressToOffer", "WebApp"]
+__all__ = [
+    "HOSTS",
+    "SIGN_IN",
+    "Asking",
+    "BrokerApp",
+    "BrokerDoors",
+    "Doors",
+    "Live",
+    "Person",
+    "PressToOffer",
+    "WebApp",
+]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from linli.base import BODY_BYTES_MAX, read_json, write_json
-from linli.base.errors import InvalidRequest, LinliError, TooLarge
+from linli.base.errors import InvalidRequest, LinliError, ResourceNotFound, TooLarge
 
 log = structlog.get_logger("web")
 
@@ -43,6 +47,17 @@ async def on_any_error(request: Request, error: Exception) -> Response:
     """Answer a defect of ours without showing its inside."""
     log.error("web.request.failed", path=request.url.path, exc_info=error)
     return problem(LinliError())
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Answer a path that there is not, or a method that is not for it."""
+    if isinstance(error, HTTPException) and error.status_code == 405:
+        return Response(status_code=405, headers=dict(error.headers or {}))
+    return problem(ResourceNotFound(f"There is no page or route {request.url.path} here."))
+
+
+#: what every Starlette application of this node is given
+ERRORS: Mapping[Any, Any] = {LinliError: on_linli_error, HTTPException: on_http_error, Exception: on_any_error}
 
 
 async def body_of(request: Request, *, optional: bool = False) -> dict[str, object]:

@@ -1,0 +1,75 @@
+"""The way in of every application of this node: guards first, safe headers last, and a count of what is open."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from linli.base.errors import LinliError
+
+from ._answers import SAFE_HEADERS, log, problem
+from ._asking import Asking, headers_of
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+#: the one path whose answer never ends, so that nobody waits for it
+LIVE_PATH = "/api/live"
+
+
+class Entrance:
+    """One ASGI application: refuses what the guard refuses, and hands the rest to what `inner` returns for a path."""
+
+    def __init__(self, asking: Asking, inner: Callable[[str], App]) -> None:
+        """Guard by `asking`."""
+        self._asking = asking
+        self._inner = inner
+        self._open = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        scope["linli.first_byte"] = time.perf_counter()
+        live = scope["path"] == LIVE_PATH
+        if not live:
+            self._open += 1
+            self._idle.clear()
+        try:
+            await self._answer(scope, receive, _with_safe_headers(send))
+        finally:
+            if not live:
+                self._open -= 1
+                if not self._open:
+                    self._idle.set()
+
+    async def idle(self) -> None:
+        """Return when no request is open; live streams do not count."""
+        await self._idle.wait()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            self._asking.guard(scope, headers_of(scope))
+        except LinliError as error:
+            await problem(error)(scope, receive, send)
+            return
+        try:
+            await self._inner(scope["path"])(scope, receive, send)
+        except Exception as error:  # noqa: BLE001 - Starlette re-raises after having answered; the server must not log it again
+            log.debug("web.request.ended", path=scope["path"], exc_info=error)
+
+
+def _with_safe_headers(send: Send) -> Send:
+    async def send_safely(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), *SAFE_HEADERS]
+        await send(message)
+
+    return send_safely
