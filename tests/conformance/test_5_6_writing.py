@@ -391,4 +391,4 @@ def test_personal_attributes_are_written_for_a_purpose_that_they_serve() -> None
 def test_a_link_names_the_context_in_which_a_body_is_read() -> None:
     door = Door()
     door.make(area(), link=f"<{CORE}>; {CONTEXT_REL}")  # under the bare core, Area is a type like any other
-    assert door.get(area()["id"]).json["type"] == "https://uri.etsi.org/ngsi-ld/default-context/Area"
+    assert door.get(area()["id"]).json["type"] == "ngsi-ld:default-context/Area"

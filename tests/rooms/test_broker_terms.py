@@ -76,9 +76,9 @@ def test_the_core_wins_and_its_vocab_expands_what_nobody_knows() -> None:
 
 def test_a_short_name_is_not_given_to_what_it_does_not_mean() -> None:
     terms = CONTEXTS.of({"colour": "https://example.org/colour"})
-    assert terms.term(DEFAULT + "colour") == DEFAULT + "colour"
+    assert terms.term(DEFAULT + "colour") == "ngsi-ld:default-context/colour"
     assert terms.term(DEFAULT + "color") == "color"
-    assert terms.vocab_term("colour") == DEFAULT + "colour"
+    assert terms.vocab_term("colour") == "ngsi-ld:default-context/colour"
     assert terms.vocab_value("colour") == "https://example.org/colour"
     assert terms.vocab_value("red") == "red"
     assert terms.vocab_term("red") == "red"

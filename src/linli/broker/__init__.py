@@ -9,6 +9,7 @@ broker knows nothing of calls, cases or packs, delivers nothing inside a request
 
 from ._batches import BATCH_MAX, Batch
 from ._broker import Broker
+from ._contexts import Contexts
 from ._form import checked_id, checked_name
 from ._ground import TENANT
 from ._log import Log
@@ -16,7 +17,7 @@ from ._plain import Draft, Plain
 from ._query import Node, Query, read_near, read_q, read_scope_q, read_types
 from ._reading import Page
 from ._render import Projection
-from ._terms import Contexts, Terms
+from ._terms import Terms
 
 __all__ = [
     "BATCH_MAX",

@@ -18,11 +18,11 @@ from linli.trust import Act, AllowTable, Decision, Thing, Verb
 from linli.vocab import Vocab
 
 from ._answers import Answers
+from ._contexts import Contexts
 from ._keys import Keys
 from ._log import Log
 from ._plain import Attrs, Doc
 from ._sight import Sight
-from ._terms import Contexts
 
 TENANT = "default"
 

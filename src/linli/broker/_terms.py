@@ -1,57 +1,54 @@
 """The term engine: a @context compiled once into dictionaries from terms to names and back.
 
-A name is how it stands in documents (see `_names`). The core context comes last and wins, as NGSI-LD wants it: its
-terms cannot be redefined and its @vocab expands every term that no context knows. Contexts are known by URL beforehand
-(the core's own, ours, and those the node was given as files) or written into the request; none is ever fetched.
+A name is how it stands in documents (see `_names`). The core @context comes last and wins, as NGSI-LD wants it: its
+terms cannot be redefined and its @vocab expands every term that no context knows. What a definition says about values
+(@type, @container) is checked but changes no name: NGSI-LD says the kind of a value in the attribute itself.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import orjson
 
 from linli.base.errors import BadRequestData, LdContextNotAvailable
-from linli.vocab import CONTEXT_URL, CORE_CONTEXT_URL, Vocab
+from linli.vocab import CORE_CONTEXT_URL
 
+from ._core import NEWEST, core_document, core_version
 from ._names import DEFAULT, full_name, inner_name
 
-_ETSI = "https://uri.etsi.org/ngsi-ld/"
-_DCTERMS = "http://purl.org/dc/terms/"
-
-#: the core's terms that can name an attribute; its terms for members (value, object, ...) are read by `_form`
-CORE_TERMS: Mapping[str, str] = {
-    **{term: _ETSI + term for term in ("location", "observationSpace", "operationSpace", "status")},
-    **{term: _DCTERMS + term for term in ("title", "description")},
-}
-
-CONTEXT_BYTES_MAX = 1 << 20
 CONTEXTS_NESTED_MAX = 10
-CONTEXTS_KEPT = 256
+CONTEXTS_JOINED_MAX = 64
+TERMS_MAX = 50_000
 _NAMES_KEPT = 20_000
-_CORE_URL = re.compile(r"https?://uri\.etsi\.org/ngsi-ld/v1/ngsi-ld-core-context(-v\d+\.\d+(\.\d+)?)?\.jsonld")
 _PREFIX_END = frozenset(":/?#[]@")
+_KEYWORDS = frozenset({"@id", "@type", "@value", "@list", "@set", "@language", "@graph", "@json", "@none"})
+#: coercions and containers that leave a term free to name what NGSI-LD says with an object of its own
+_FREE = frozenset({None, "@id", "@none", "@set"})
 
 
 class Terms:
     """One compiled @context: expands terms into names and compacts names into terms."""
 
-    def __init__(self, defined: Mapping[str, str], prefixes: Mapping[str, str], source: Any) -> None:
-        """Take what the user's contexts define; `source` is what stands as @context in an answer."""
+    def __init__(self, read: Reading, source: Any) -> None:
+        """Take what was read; `source` is what stands as @context in an answer."""
+        core = _core()
         self.source = source
         self.link = source if isinstance(source, str) else None
-        self.key = hashlib.blake2b(orjson.dumps(source, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()
-        self._iris = {**defined, **CORE_TERMS}
-        self._prefixes = dict(prefixes)
+        #: terms that stand for a keyword of JSON-LD, like id for @id
+        self.aliases: Mapping[str, str] = {**read.aliases, **core.aliases}
+        self._iris = {**read.iris, **core.iris}
+        self._prefixes = {**read.prefixes, **core.prefixes}
+        bound = read.bound | core.bound
         self._terms: dict[str, str] = {}
-        for term, iri in self._iris.items():
-            known = self._terms.get(iri)
-            if known is None or (len(term), term) < (len(known), known):
-                self._terms[iri] = term
+        for term in sorted(self._iris, key=lambda term: (term in bound, len(term), term)):
+            self._terms.setdefault(self._iris[term], term)
+        said = orjson.dumps([source, self._iris], option=orjson.OPT_SORT_KEYS)
+        #: the same for the same meaning: a context that was loaded anew with other content has another key
+        self.key = hashlib.blake2b(said, digest_size=16).digest()
         self._inner: dict[str, str] = {}
         self._short: dict[str, str] = {}
 
@@ -103,133 +100,174 @@ class Terms:
         bare = iri[len(DEFAULT) :]
         if iri.startswith(DEFAULT) and bare and ":" not in bare and bare not in self._iris:
             return bare
-        best = iri
-        for prefix, base in self._prefixes.items():
-            candidate = f"{prefix}:{iri[len(base) :]}"
-            if iri.startswith(base) and len(iri) > len(base) and len(candidate) < len(best):
-                best = candidate if candidate not in self._iris and not iri[len(base) :].startswith("//") else best
-        return best
+        compact = [
+            f"{prefix}:{iri[len(base) :]}"
+            for prefix, base in self._prefixes.items()
+            if iri.startswith(base) and len(iri) > len(base) and not iri.startswith("//", len(base))
+        ]
+        return min((one for one in compact if one not in self._iris), key=lambda one: (len(one), one), default=iri)
 
 
-class Contexts:
-    """All contexts that this node knows, compiled when first used and kept by the hash of what was said."""
+class Reading:
+    """One way through what stands under @context, from its first word to its last: the later definition wins."""
 
-    def __init__(self, vocab: Vocab, files: Mapping[str, Path], *, default: str) -> None:
-        """Know the core's, ours and those in `files` (URL -> file). `default` = "linli" or "core": without a word."""
-        self._documents: dict[str, Any] = {CONTEXT_URL: vocab.context()}
-        self._files = dict(files)
-        self._compiled: dict[bytes, Terms] = {}
-        self.default = self.of(CONTEXT_URL if default == "linli" else CORE_CONTEXT_URL)
+    def __init__(self, document_of: Callable[[str], Any], before: Reading | None = None) -> None:
+        """Begin with nothing, or where another reading ended. `document_of` returns the document under a URL."""
+        self.iris: dict[str, str] = dict(before.iris) if before else {}
+        self.prefixes: dict[str, str] = dict(before.prefixes) if before else {}
+        self.aliases: dict[str, str] = dict(before.aliases) if before else {}
+        #: terms that JSON-LD would not choose for what NGSI-LD says with an object
+        self.bound: set[str] = set(before.bound) if before else set()
+        #: the URLs that were met, in order
+        self.urls: dict[str, None] = {}
+        self._document_of = document_of
+        self._vocab = DEFAULT
+        self._joined = 0
 
-    async def ready(self, said: Any, tenant: str = "default") -> None:
-        """Return when all is here that `of` needs for what was said."""
+    def take(self, said: Any, above: tuple[str, ...] = (), depth: int = 0) -> None:
+        """Read what stands under @context, or a part of it.
 
-    def of(self, said: Any, tenant: str = "default") -> Terms:
-        """Return the compiled form of what stands under @context, or of the URL in a Link header.
-
-        Raises: BadRequestData: not a context, or one with scoped contexts. LdContextNotAvailable: a URL not known here.
+        Raises: BadRequestData: not a context, or one that is not allowed. LdContextNotAvailable: by `document_of`.
         """
-        key = orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
-        known = self._compiled.pop(key, None)
-        if known is None:
-            if len(key) > CONTEXT_BYTES_MAX:
-                raise BadRequestData(f"@context: at most {CONTEXT_BYTES_MAX} bytes.")
-            known = self._compile(said)
-            if len(self._compiled) >= CONTEXTS_KEPT:
-                self._compiled.pop(next(iter(self._compiled)))
-        self._compiled[key] = known
-        return known
-
-    def _compile(self, said: Any) -> Terms:
-        definitions: dict[str, Any] = {}
-        self._gather(said, definitions, 0)
-        iris: dict[str, str] = {}
-        for term in definitions:
-            _resolve(term, definitions, iris, ())
-        prefixes = {
-            term: iri
-            for term, iri in iris.items()
-            if iri[-1:] in _PREFIX_END
-            and (isinstance(definitions[term][0], str) or definitions[term][0].get("@prefix") is True)
-        }
-        return Terms(iris, prefixes, said)
-
-    def _gather(self, said: Any, definitions: dict[str, Any], depth: int) -> None:
-        """Put (definition, @vocab) of every term into `definitions`, the later context winning."""
         if depth > CONTEXTS_NESTED_MAX:
             raise BadRequestData(f"@context: nested deeper than {CONTEXTS_NESTED_MAX} contexts.")
         if isinstance(said, str):
-            if not _CORE_URL.fullmatch(said):
-                self._gather(self._document(said), definitions, depth + 1)
+            self._take_url(said, above, depth)
         elif isinstance(said, list):
             for part in said:
-                self._gather(part, definitions, depth + 1)
+                self.take(part, above, depth + 1)
         elif isinstance(said, dict):
-            if "@import" in said:
-                raise LdContextNotAvailable("@context: @import is never followed.")
-            vocab = said.get("@vocab")
-            base = vocab if isinstance(vocab, str) and ":" in vocab else DEFAULT
-            for term, definition in said.items():
-                if not term.startswith("@") and definition is not None:
-                    definitions[term] = (_checked(term, definition), base)
+            self._define(said)
         else:
             raise BadRequestData("@context: must be a URL, an object, or a list of these.")
 
-    def _document(self, url: str) -> Any:
-        document = self._documents.get(url)
-        if document is None:
-            file = self._files.get(url)
-            if file is None:
-                raise LdContextNotAvailable
-            document = self._documents[url] = _read(file)
-        if not isinstance(document, dict) or "@context" not in document:
-            raise BadRequestData("@context: what stands under this URL is not a context.")
-        return document["@context"]
+    def take_core(self, version: int = NEWEST) -> None:
+        """Read a version of the core @context: the only one whose terms may have a context of their own."""
+        self._define(_inside(core_document(version)), core=True)
+
+    def _take_url(self, url: str, above: tuple[str, ...], depth: int) -> None:
+        if url in above:
+            raise BadRequestData("@context: a context stands inside itself.")
+        self._joined += 1
+        if self._joined > CONTEXTS_JOINED_MAX:
+            raise BadRequestData(f"@context: joined from more than {CONTEXTS_JOINED_MAX} contexts.")
+        self.urls[url] = None
+        version = core_version(url)
+        if version is None:
+            self.take(_inside(self._document_of(url)), (*above, url), depth + 1)
+        elif url != CORE_CONTEXT_URL:  # the newest one is there from the beginning, and once more at the end
+            self.take_core(version)
+
+    def _define(self, said: Mapping[str, Any], *, core: bool = False) -> None:
+        if "@import" in said:
+            raise LdContextNotAvailable("@context: @import is never followed.")
+        vocab = said.get("@vocab", self._vocab)
+        if isinstance(vocab, str) and ":" in vocab:
+            self._vocab = self._absolute(vocab)
+        elif vocab is None:
+            self._vocab = DEFAULT
+        local = {term: _checked(term, one, core=core) for term, one in said.items() if not term.startswith("@")}
+        if len(self.iris) + len(local) > TERMS_MAX:
+            raise BadRequestData(f"@context: defines more than {TERMS_MAX} terms.")
+        done: set[str] = set()
+        for term in local:
+            self._resolve(term, local, done, ())
+
+    def _resolve(self, term: str, local: Mapping[str, Any], done: set[str], above: tuple[str, ...]) -> None:
+        """Define one term, after the terms of the same object that it is built from."""
+        if term in done:
+            return
+        if term in above or len(above) > CONTEXTS_NESTED_MAX:
+            raise BadRequestData(f"@context: {term[:100]} is defined by itself.")
+        for known in (self.iris, self.prefixes, self.aliases):
+            known.pop(term, None)
+        self.bound.discard(term)
+        definition = local[term]
+        said = definition if isinstance(definition, str) else definition.get("@id", term)
+        if said is not None and "@reverse" not in definition:
+            self._put(term, definition, self._meant(said, term, local, done, (*above, term)))
+        done.add(term)
+
+    def _put(self, term: str, definition: Any, iri: str) -> None:
+        if iri.startswith("@"):
+            if iri in _KEYWORDS:
+                self.aliases[term] = iri
+            return
+        self.iris[term] = iri
+        plain = isinstance(definition, str)
+        says_prefix = iri[-1:] in _PREFIX_END if plain else definition.get("@prefix") is True
+        if says_prefix and ":" not in term and "/" not in term:
+            self.prefixes[term] = iri
+        if not (plain or _FREE.issuperset((definition.get("@type"), *_containers(definition)))):
+            self.bound.add(term)
+
+    def _meant(self, said: str, term: str, local: Mapping[str, Any], done: set[str], above: tuple[str, ...]) -> str:
+        """Return the IRI (or the keyword) that a definition names, resolving the terms it is built from."""
+        if said.startswith("@"):
+            return said
+        prefix, colon, _ = said.partition(":")
+        if said != term and said in local:
+            self._resolve(said, local, done, above)
+        if colon and prefix in local:
+            self._resolve(prefix, local, done, above)
+        if said != term:
+            known = self.iris.get(said) or self.aliases.get(said)
+            if known is not None:
+                return known
+        return self._absolute(said) if colon else self._vocab + said
+
+    def _absolute(self, said: str) -> str:
+        prefix, _, suffix = said.partition(":")
+        base = None if suffix.startswith("//") else self.prefixes.get(prefix)
+        return said if base is None else base + suffix
 
 
-def _read(file: Path) -> Any:
-    try:
-        content = file.read_bytes()
-        if len(content) > CONTEXT_BYTES_MAX:
-            raise LdContextNotAvailable(f"@context: the file is larger than {CONTEXT_BYTES_MAX} bytes.")
-        return orjson.loads(content)
-    except (OSError, orjson.JSONDecodeError) as error:
-        raise LdContextNotAvailable("@context: the file of this URL cannot be read.") from error
+@cache
+def _core() -> Reading:
+    """Return what the core @context defines."""
+    read = Reading(lambda _: {})
+    read.take_core()
+    return read
 
 
-def _checked(term: str, definition: Any) -> Any:
+def compiled(said: Any, document_of: Callable[[str], Any]) -> tuple[Terms, list[str]]:
+    """Return the terms of what stands under @context, and the URLs that it was joined from.
+
+    Raises: BadRequestData: not a context. LdContextNotAvailable: by `document_of`, for a URL that is not known.
+    """
+    read = Reading(document_of, _core())
+    read.take(said)
+    return Terms(read, said), list(read.urls)
+
+
+def _inside(document: Any) -> Any:
+    if not isinstance(document, Mapping) or "@context" not in document:
+        raise BadRequestData("@context: what stands under this URL is not a context.")
+    return document["@context"]
+
+
+def _containers(definition: Mapping[str, Any]) -> list[Any]:
+    said = definition.get("@container")
+    return said if isinstance(said, list) else [said]
+
+
+def _checked(term: str, definition: Any, *, core: bool) -> Any:
+    """Return a definition whose form is right; an empty one when it takes the term away."""
+    if definition is None:
+        return {"@id": None}
     if isinstance(definition, str):
         return definition
-    if not isinstance(definition, dict):
+    if not isinstance(definition, Mapping):
         raise BadRequestData(f"@context: {term[:100]} must be an IRI or an object.")
-    if "@context" in definition:
+    if "@context" in definition and not core:
         raise BadRequestData(f"@context: {term[:100]} has a context of its own; NGSI-LD allows none.")
-    if not isinstance(definition.get("@id", ""), str):
+    if not isinstance(definition.get("@id", ""), str | None):
         raise BadRequestData(f"@context: {term[:100]}: @id must be an IRI.")
+    if not isinstance(definition.get("@type", ""), str):
+        raise BadRequestData(f"@context: {term[:100]}: @type must be an IRI or a keyword.")
+    if not all(isinstance(one, str | None) for one in _containers(definition)):
+        raise BadRequestData(f"@context: {term[:100]}: @container must be a keyword or a list of keywords.")
     return definition
-
-
-def _resolve(term: str, definitions: Mapping[str, Any], iris: dict[str, str], above: tuple[str, ...]) -> str | None:
-    """Return the IRI of a defined term, resolving the terms it is built from; None for an alias of a keyword."""
-    if term in iris:
-        return iris[term]
-    if term in above or len(above) > CONTEXTS_NESTED_MAX:
-        raise BadRequestData(f"@context: {term[:100]} is defined by itself.")
-    definition, base = definitions[term]
-    said = definition if isinstance(definition, str) else definition.get("@id", term)
-    if said.startswith("@"):
-        return None
-    prefix, colon, suffix = said.partition(":")
-    if said != term and not colon and said in definitions:
-        iri = _resolve(said, definitions, iris, (*above, term))
-    elif colon and not suffix.startswith("//") and prefix in definitions and said != term:
-        start = _resolve(prefix, definitions, iris, (*above, term))
-        iri = None if start is None else start + suffix
-    else:
-        iri = said if colon else base + said
-    if iri is not None:
-        iris[term] = iri
-    return iri
 
 
 def _keep(kept: dict[str, str], key: str, value: str) -> None:
