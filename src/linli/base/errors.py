@@ -21,6 +21,7 @@
     ├── Busy                    503  a queue is full: come back later
     ├── StoreFailed             503  the disk did not take it; nothing was acknowledged
     ├── LdContextNotAvailable   504
+    ├── Unreachable             504  an outgoing connection or its answer failed
     └── StartError                   never over HTTP: the process cannot start
         ├── BadSetting
         ├── BadPack
@@ -181,6 +182,12 @@ class LdContextNotAvailable(LinliError):
     """The @context is not known here and is never fetched inside a request."""
 
     status, code = 504, "LdContextNotAvailable"
+
+
+class Unreachable(LinliError):
+    """The other side could not be reached, or gave no answer that can be read."""
+
+    status, code, family = 504, "Unreachable", OURS
 
 
 class StartError(LinliError):
