@@ -35,7 +35,7 @@ async def found(store: Store, find: Find, **page: Any) -> list[str]:
 
 async def test_what_was_put_is_there_with_version_one_and_its_times(store: Store) -> None:
     await store.commit(a_change(a_put()))
-    assert await store.get("default", ONE) == Stored(ONE, ("Thing",), ("/cn/r37",), 1, AT_US, AT_US, b'{"n":1}', 1)
+    assert await store.get("default", ONE) == Stored(ONE, ("Thing",), ("/cn/r37",), 1, AT_US, AT_US, b'{"n":1}', 1, 1)
 
 
 async def test_nothing_stands_under_an_unknown_id(store: Store) -> None:
@@ -50,7 +50,7 @@ async def test_a_second_put_raises_the_version_and_keeps_the_time_of_creation(st
     after = await store.get("default", ONE)
     assert before is not None
     assert done.versions == {ONE: 2}
-    assert after == Stored(ONE, ("Other",), ("/cn/r37",), 2, AT_US, AT_US + 5, b'{"n":2}', before.row)
+    assert after == Stored(ONE, ("Other",), ("/cn/r37",), 2, AT_US, AT_US + 5, b'{"n":2}', before.row, 1)
 
 
 async def test_expecting_nothing_where_something_stands_is_already_exists(store: Store) -> None:

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 
+from linli.base import from_wire_time
 from linli.base.errors import AlreadyExists, StartError, StoreFailed, StoreTooNew
-from linli.store import Change, FileState, Find, Put, SqliteStore, check_file, copy_file, restore_file
+from linli.store import (
+    Change,
+    Fact,
+    FileState,
+    Find,
+    Past,
+    Put,
+    SqliteStore,
+    Stored,
+    check_file,
+    copy_file,
+    restore_file,
+    upgrade_file,
+)
 from linli.store._files import SCHEMA, bring_up, open_reader, open_writer
 from linli.store._queries import migrations, queries, sql_text
 
@@ -96,7 +111,7 @@ async def test_a_newer_file_opens_only_when_it_says_that_this_program_may(
         assert check_file(path).schema == schema
         return
     for opening in (SqliteStore.open, check_file):
-        with pytest.raises(StoreTooNew, match="schema 9, this program knows 1"):
+        with pytest.raises(StoreTooNew, match="schema 9, this program knows 2"):
             opening(path)
 
 
@@ -121,15 +136,71 @@ async def test_an_older_file_takes_each_later_step_once(path: Path) -> None:
     await fill(path)
     steps = [
         *migrations(),
-        (2, "CREATE TABLE extra (word TEXT) STRICT; UPDATE about SET schema = 2;"),
-        (3, "INSERT INTO extra VALUES ('third'); UPDATE about SET schema = 3;"),
+        (8, "CREATE TABLE extra (word TEXT) STRICT; UPDATE about SET schema = 8;"),
+        (9, "INSERT INTO extra VALUES ('third'); UPDATE about SET schema = 9;"),
     ]
     connection = apsw.Connection(str(path))
     for _ in range(2):
         bring_up(connection, path, steps)
     assert connection.execute("SELECT word FROM extra").fetchall() == [("third",)]
-    assert connection.execute("SELECT schema FROM about").get == 3
+    assert connection.execute("SELECT schema FROM about").get == 9
     assert connection.execute("SELECT count(*) FROM entity").get == 3
+
+
+def an_old_file(path: Path) -> None:
+    """Make a file as the first form of the program left it: one attribute written twice, another observed."""
+    connection = apsw.Connection(str(path))
+    connection.execute(f"PRAGMA application_id={0x6C696E6C}")
+    connection.execute(migrations()[0][1]).fetchall()
+    connection.execute("""
+        INSERT INTO entity VALUES (1, 'default', 'urn:x:1', '["Thing"]', '["/cn"]', '[]', '', 2, 10, 20, x'7B7D');
+        INSERT INTO entity_type VALUES ('default', 'Thing', 1);
+        INSERT INTO type_count VALUES ('default', 'Thing', 1);
+        INSERT INTO log VALUES
+            ('default', 1, 5, 1, 'create', 'urn:x:1', 'Thing', '/cn', 1, '[]', '', ''),
+            ('default', 2, 6, 2, 'delete', 'urn:x:1', 'Thing', '/cn', 1, '[]', '', ''),
+            ('default', 3, 10, 3, 'create', 'urn:x:1', 'Thing', '/cn', 1, '["n","t"]', '', ''),
+            ('default', 4, 20, 4, 'update', 'urn:x:1', 'Thing', '/cn', 2, '["n"]', '', '');
+        INSERT INTO history VALUES
+            ('default', 'urn:x:1', 'n', 3, 0, '', CAST('{"value":1}' AS BLOB)),
+            ('default', 'urn:x:1', 't', 3, 1, 'urn:d',
+             CAST('{"value":21.5,"observedAt":"2026-11-23T02:15:07.25Z"}' AS BLOB)),
+            ('default', 'urn:x:1', 'n', 4, 0, '', NULL);
+        UPDATE about SET last_row = 1, last_seq = 4, last_tx = 4;
+    """).fetchall()
+    connection.close()
+
+
+async def test_a_file_of_the_first_schema_is_upgraded_and_keeps_what_it_holds(path: Path) -> None:
+    an_old_file(path)
+    assert upgrade_file(path) == (1, SCHEMA)
+    assert upgrade_file(path) == (SCHEMA, SCHEMA)
+    assert check_file(path) == FileState(SCHEMA, SCHEMA, 1, 4)
+    store = SqliteStore.open(path, sync="off")
+    stands = Stored("urn:x:1", ("Thing",), ("/cn",), 2, 10, 20, b"{}", 1, 3)
+    assert await store.find("default", Find(types=("Thing",))) == [stands]
+    observed_us = from_wire_time("2026-11-23T02:15:07.25Z")
+    warm = Fact("t", "urn:d", b'{"value":21.5,"observedAt":"2026-11-23T02:15:07.25Z"}', observed_us, 21.5)
+    assert await store.past("default", "urn:x:1", newest_first=False) == [
+        Past(3, 0, 10, Fact("n", "", b'{"value":1}', None, 1.0)),
+        Past(3, 1, 10, warm),
+        Past(4, 0, 20, Fact("n", "", None)),
+    ]
+    again = Put("urn:x:1", ("Thing",), ("/cn",), b"{}", facts=(replace(warm, first=True), Fact("t", "", b"2")))
+    await store.commit(Change(tenant="default", actor="", purpose="", at_us=30, puts=(again,)))
+    assert [seq for seq, _ in await store.history("default", "urn:x:1", "t")] == [5, 3]
+    await store.close()
+
+
+async def test_opening_an_older_file_upgrades_it_by_itself(path: Path) -> None:
+    an_old_file(path)
+    assert await ids(path) == ["urn:x:1"]
+    assert check_file(path).schema == SCHEMA
+
+
+def test_there_is_nothing_to_upgrade_where_no_file_is(path: Path) -> None:
+    with pytest.raises(StartError, match="no such file"):
+        upgrade_file(path)
 
 
 async def test_a_step_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
@@ -137,7 +208,7 @@ async def test_a_step_that_fails_leaves_the_file_as_it_was(path: Path) -> None:
     connection = apsw.Connection(str(path))
     before = shape(connection)
     with pytest.raises(apsw.SQLError):
-        bring_up(connection, path, [(2, "CREATE TABLE extra (word TEXT) STRICT; UPDATE nothing SET schema = 2;")])
+        bring_up(connection, path, [(9, "CREATE TABLE extra (word TEXT) STRICT; UPDATE nothing SET schema = 9;")])
     assert shape(connection) == before
 
 
@@ -193,7 +264,7 @@ async def test_restoring_keeps_the_database_that_stood_there(path: Path, tmp_pat
     with pytest.raises(AlreadyExists):
         restore_file(copy, path)
     assert len(await ids(path)) == 5
-    assert restore_file(copy, path, replace=True) == FileState(1, 1, 3, 3)
+    assert restore_file(copy, path, replace=True) == FileState(SCHEMA, SCHEMA, 3, 3)
     assert await ids(path) == ["urn:x:0", "urn:x:1", "urn:x:2"]
     assert len(await ids(tmp_path / "linli.db.before")) == 5
 

@@ -14,37 +14,51 @@ What the store never does: decide who may, look inside a document, deliver, read
 """
 
 from ._change import (
+    AddPast,
     AuditRow,
     Box,
     Chain,
     Change,
     Committed,
     Delete,
+    DropPast,
+    DropRecord,
+    EditPast,
     Fact,
     Find,
     LogRow,
+    Past,
     Put,
+    PutRecord,
+    Record,
     Store,
     Stored,
     Timer,
 )
-from ._files import FileState, check_file, copy_file, restore_file
+from ._files import FileState, check_file, copy_file, restore_file, upgrade_file
 from ._memory import MemoryStore
 from ._sqlite import SqliteStore
 
 __all__ = [
+    "AddPast",
     "AuditRow",
     "Box",
     "Chain",
     "Change",
     "Committed",
     "Delete",
+    "DropPast",
+    "DropRecord",
+    "EditPast",
     "Fact",
     "FileState",
     "Find",
     "LogRow",
     "MemoryStore",
+    "Past",
     "Put",
+    "PutRecord",
+    "Record",
     "SqliteStore",
     "Store",
     "Stored",
@@ -52,4 +66,5 @@ __all__ = [
     "check_file",
     "copy_file",
     "restore_file",
+    "upgrade_file",
 ]

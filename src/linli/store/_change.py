@@ -5,13 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
+By = Literal["observed", "written"]
+Numbers = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 Kind = Literal["create", "update", "delete", "timer", "audit"]
 Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One entity as it stands: `doc` is its whole JSON in the broker's internal form, never decoded by the store."""
+    """One entity as it stands: `doc` is its whole JSON in the broker's internal form, never decoded by the store.
+
+    `created_seq`: the log position of its creation.
+    """
 
     entity_id: str
     types: tuple[str, ...]
@@ -21,15 +29,45 @@ class Stored:
     modified_us: int
     doc: bytes
     row: int = 0
+    created_seq: int = 0
+
+
+class Record(NamedTuple):
+    """A document beside the entities (a subscription, a context, a source), found by its kind and id alone."""
+
+    kind: str
+    record_id: str
+    version: int
+    created_us: int
+    modified_us: int
+    doc: bytes
+    row: int
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One instance of one attribute as it was written, for history; `doc` None means deleted."""
+    """One instance of one attribute as it was written, for history; `doc` None means deleted.
+
+    `observed_us`, `number`: what the instance says of its time and its value, so that both can be asked for without
+    reading the document. `first`: the value that stood since the entity was created. Such a value is filed only when it
+    is overwritten or removed, under the entity's creation (position and time), and only if none is filed there yet.
+    """
 
     attr: str
     dataset_id: str
     doc: bytes | None
+    observed_us: int | None = None
+    number: float | None = None
+    first: bool = False
+
+
+class Past(NamedTuple):
+    """One row of history: a fact, the position and place (`nth`) in the log under which it stands, when it was written."""
+
+    seq: int
+    nth: int
+    at_us: int
+    fact: Fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +112,66 @@ class Timer:
 
 
 @dataclass(frozen=True, slots=True)
+class PutRecord:
+    """Write a record whole; `expect_version` as in Put. Its log row has the type `record:<kind>`; `quiet`: none at all."""
+
+    kind: str
+    record_id: str
+    doc: bytes
+    expect_version: int | None = None
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DropRecord:
+    """Remove a record; an absent one is ResourceNotFound, a wrong version Conflict."""
+
+    kind: str
+    record_id: str
+    expect_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddPast:
+    """Write facts into the history of an entity, which need not exist; the entity itself stays as it is."""
+
+    entity_id: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EditPast:
+    """Replace one fact of the same attribute in the place of another, or remove it (None).
+
+    What does not stand there before this Change is ResourceNotFound.
+    """
+
+    entity_id: str
+    attr: str
+    seq: int
+    nth: int
+    fact: Fact | None
+
+
+@dataclass(frozen=True, slots=True)
+class DropPast:
+    """Remove history: of the whole entity (`attr` None), of one attribute, or of one dataset of it ("" = the default)."""
+
+    entity_id: str
+    attr: str | None = None
+    dataset_id: str | None = None
+
+
+PastChange = AddPast | EditPast | DropPast
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Everything that one transaction writes. `cursor` = (reader, seq): that reader has done all rows up to seq.
 
-    Order of writing, and of log rows: deletes, puts, audit; then timers are dropped, then set. The same entity may be
-    deleted and put, or put twice, in one Change: each step is a version and a log row of its own.
+    Order of writing, and of log rows: deletes, puts, records, past, audit; then timers are dropped, then set. The same
+    entity may be deleted and put, or put twice, in one Change: each step is a version and a log row of its own.
+    A change of the past is a log row of kind update with version 0, of the type and scope of the entity that stands.
     """
 
     tenant: str
@@ -87,6 +180,8 @@ class Change:
     at_us: int
     puts: tuple[Put, ...] = ()
     deletes: tuple[Delete, ...] = ()
+    records: tuple[PutRecord | DropRecord, ...] = ()
+    past: tuple[PastChange, ...] = ()
     set_timers: tuple[Timer, ...] = ()
     drop_timers: tuple[tuple[str, str], ...] = ()
     cursor: tuple[str, int] | None = None
@@ -193,8 +288,63 @@ class Store(Protocol):
         """Return how many `find` would return in all."""
         ...
 
+    async def record(self, tenant: str, kind: str, record_id: str) -> Record | None:
+        """Return a record as last committed."""
+        ...
+
+    async def records(self, tenant: str, kind: str, *, after: int = 0, limit: int = 1000) -> list[Record]:
+        """Return up to `limit` records of a kind with row > `after`, in the order of row (the order of creation)."""
+        ...
+
+    async def tenants(self) -> list[str]:
+        """Return every tenant that has a row in the log, in the order of their names."""
+        ...
+
     async def history(self, tenant: str, entity_id: str, attr: str, *, limit: int = 1000) -> list[tuple[int, Fact]]:
         """Return (seq, fact) of one attribute, newest first."""
+        ...
+
+    async def past(
+        self,
+        tenant: str,
+        entity_id: str,
+        attr: str | None = None,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        by: By = "written",
+        newest_first: bool = True,
+        limit: int = 1000,
+    ) -> list[Past]:
+        """Return the history of one attribute, or of all, in the order of time.
+
+        `by`: whether time is when a fact was written or what it says itself (then facts without such a time are left
+        out). `since_us` is inside, `until_us` outside. Of equal times: in the order of seq, attribute, nth.
+        """
+        ...
+
+    async def numbers(
+        self,
+        tenant: str,
+        entity_id: str,
+        attr: str,
+        dataset_id: str,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        by: By = "observed",
+    ) -> Numbers:
+        """Return times and numbers of all facts of one dataset that are numbers, oldest first.
+
+        Shapes: both (n,). Units: microseconds; whatever the attribute is measured in.
+        """
+        ...
+
+    async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:
+        """Return the newest fact of each attribute and dataset that a write of the entity left at or before `seq`.
+
+        In the order of attribute and dataset. What AddPast wrote never stood in the entity and is left out.
+        """
         ...
 
     async def log_since(self, tenant: str, seq: int, *, limit: int = 1000) -> list[LogRow]:
@@ -228,6 +378,13 @@ class Store(Protocol):
 
     async def audit_since(self, tenant: str, seq: int, *, limit: int = 1000) -> list[AuditRow]:
         """Return the audit rows after `seq`, oldest first."""
+        ...
+
+    async def lead(self, name: str) -> bool:
+        """Return whether this process is the one, of all on this database, that does the work called `name`.
+
+        Who leads does so until it ends or loses the database; who does not may ask again.
+        """
         ...
 
     @property

@@ -1,33 +1,120 @@
-"""What a Change must look like before any store takes it; wrong ones are defects of the caller, found at once."""
+"""What a Change must look like before any store takes it, and what must stand there for it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from math import isfinite
+from typing import Protocol
 
-from linli.base.errors import BadRequestData
+from linli.base.errors import AlreadyExists, BadRequestData, Conflict, ResourceNotFound
 
-from ._change import Box, Change
+from ._change import AddPast, Box, Change, DropRecord, EditPast, Fact
+
+
+class Stands(Protocol):
+    """What stands in the tenant of a Change before it; version 0 = nothing."""
+
+    def version(self, tenant: str, entity_id: str) -> int:
+        """Return the version of an entity."""
+        ...
+
+    def record_version(self, tenant: str, kind: str, record_id: str) -> int:
+        """Return the version of a record."""
+        ...
+
+    def has_past(self, tenant: str, edit: EditPast) -> bool:
+        """Tell whether the fact that is to be edited is there."""
+        ...
 
 
 def checked(change: Change) -> Change:
-    """Return `change`, which any store can write.
+    """Return `change`, which any store can write; a wrong one is a defect of the caller, found at once.
 
-    Raises: BadRequestData: a box whose edges are not finite or stand the wrong way round; text that is not Unicode.
+    Raises: BadRequestData: a box whose edges are not finite or stand the wrong way round; a number that is not finite;
+    text that is not Unicode.
     """
     _check_text((change.tenant, change.actor, change.purpose))
     for put in change.puts:
         _check_text((put.entity_id, *put.types, *put.scopes, *put.attrs, *(text for key in put.keys for text in key)))
-        _check_text(text for fact in put.facts for text in (fact.attr, fact.dataset_id))
+        _check_facts(put.facts)
         if put.box is not None:
             _check_box(put.entity_id, put.box)
+    for record in change.records:
+        _check_text((record.kind, record.record_id))
+    for past in change.past:
+        _check_text((past.entity_id,))
+        if isinstance(past, AddPast):
+            _check_facts(past.facts)
+        elif isinstance(past, EditPast) and past.fact is not None:
+            _check_facts((past.fact,))
     _check_text(text for t in change.set_timers for text in (t.entity_id, t.entity_type, t.name, t.scope))
     return change
+
+
+def expect(change: Change, stands: Stands) -> None:
+    """Play a Change through on version numbers alone, so that it is refused before anything of it is done.
+
+    Raises: AlreadyExists, ResourceNotFound, Conflict.
+    """
+    tenant = change.tenant
+    versions: dict[str, int] = {}
+    for delete in change.deletes:
+        version = versions.get(delete.entity_id)
+        if version is None:
+            version = stands.version(tenant, delete.entity_id)
+        _expect_there(delete.entity_id, version, delete.expect_version)
+        versions[delete.entity_id] = 0
+    for put in change.puts:
+        version = versions.get(put.entity_id)
+        if version is None:
+            version = stands.version(tenant, put.entity_id)
+        _expect_version(put.entity_id, version, put.expect_version)
+        versions[put.entity_id] = version + 1
+    if change.records:
+        _expect_records(change, stands)
+    for past in change.past:
+        if isinstance(past, EditPast) and not stands.has_past(tenant, past):
+            raise ResourceNotFound(f"{past.entity_id} has no such instance of {past.attr} in its past.")
 
 
 def scope_key(scope: str) -> str:
     """Return a scope as stores compare it: with exactly one "/" at the end."""
     return scope.rstrip("/") + "/"
+
+
+def _expect_records(change: Change, stands: Stands) -> None:
+    versions: dict[tuple[str, str], int] = {}
+    for record in change.records:
+        key = (record.kind, record.record_id)
+        version = versions.get(key)
+        if version is None:
+            version = stands.record_version(change.tenant, *key)
+        if isinstance(record, DropRecord):
+            _expect_there(record.record_id, version, record.expect_version)
+            versions[key] = 0
+        else:
+            _expect_version(record.record_id, version, record.expect_version)
+            versions[key] = version + 1
+
+
+def _expect_there(name: str, version: int, expected: int | None) -> None:
+    if not version:
+        raise ResourceNotFound(f"There is nothing under {name}.")
+    _expect_version(name, version, expected)
+
+
+def _expect_version(name: str, version: int, expected: int | None) -> None:
+    if expected == 0 and version:
+        raise AlreadyExists(f"{name} exists already.")
+    if expected not in (None, version):
+        raise Conflict(f"{name} stands at version {version}, not {expected}.")
+
+
+def _check_facts(facts: Iterable[Fact]) -> None:
+    for fact in facts:
+        _check_text((fact.attr, fact.dataset_id))
+        if fact.number is not None and not isfinite(fact.number):
+            raise BadRequestData(f"A number of {fact.attr} is not finite.")
 
 
 def _check_text(texts: Iterable[str]) -> None:

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
+import structlog
 
 from linli.base.errors import AlreadyExists, StartError, StoreFailed, StoreTooNew
 
 from ._queries import migrations, sql_text
 
-SCHEMA = 1
+SCHEMA = 2
+_log = structlog.get_logger("linli.store")
 _APPLICATION_ID = 0x6C696E6C
 _SYNC = {"full": 2, "normal": 1, "off": 0}
 _PRAGMAS = """
@@ -100,6 +102,22 @@ def bring_up(connection: apsw.Connection, path: Path, steps: Iterable[tuple[int,
         if number > stands:
             with connection:
                 _run(connection, text)
+            _log.info("store.file.upgraded", path=str(path), schema=number)
+
+
+def upgrade_file(path: Path) -> tuple[int, int]:
+    """Bring a file that nobody has open to the schema of this program; return (its schema before, its schema now).
+
+    Opening a store does the same; this is for those who want to see it done, and done beforehand.
+    Raises: StartError: missing, in use or not ours. StoreTooNew.
+    """
+    before = _look_at(path, whole=False).schema
+    lock = lock_file(path)
+    try:
+        open_writer(path, "full", None).close()
+    finally:
+        os.close(lock)
+    return before, _look_at(path, whole=False).schema
 
 
 def check_file(path: Path) -> FileState:

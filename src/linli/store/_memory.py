@@ -5,26 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from linli.base.errors import AlreadyExists, Conflict, OperationNotSupported, ResourceNotFound, StoreFailed
+import numpy as np
+
+from linli.base.errors import OperationNotSupported, StoreFailed
 
 from ._change import (
+    AddPast,
     AuditRow,
     Box,
+    By,
     Chain,
     Change,
     Committed,
     Delete,
+    DropPast,
+    DropRecord,
+    EditPast,
     Fact,
     Find,
     Kind,
     LogRow,
+    Numbers,
+    Past,
+    PastChange,
     Put,
+    PutRecord,
+    Record,
     Stored,
     Subject,
     Timer,
 )
-from ._checks import checked, scope_key
+from ._checks import checked, expect, scope_key
 from ._heads import Heads
+
+_ALL = 2**62
 
 
 @dataclass(slots=True)
@@ -37,7 +51,9 @@ class _Entity:
 @dataclass(slots=True)
 class _Tenant:
     entities: dict[str, _Entity] = field(default_factory=dict)
-    history: dict[tuple[str, str], list[tuple[int, Fact]]] = field(default_factory=dict)
+    records: dict[tuple[str, str], Record] = field(default_factory=dict)
+    history: dict[str, list[Past]] = field(default_factory=dict)
+    added: set[int] = field(default_factory=set)  # positions of rows under which AddPast wrote
     log: list[LogRow] = field(default_factory=list)
     timers: dict[tuple[str, str], Timer] = field(default_factory=dict)
     cursors: dict[str, int] = field(default_factory=dict)
@@ -62,19 +78,19 @@ class MemoryStore:
         self._open_or_raise()
         checked(change)
         tenant = self._tenant(change.tenant)
-        self._expect(tenant, change)
+        expect(change, self)
         self._tx += 1
         versions: dict[str, int] = {}
         for delete in change.deletes:
             self._delete(tenant, change, delete)
         for put in change.puts:
             versions[put.entity_id] = self._put(tenant, change, put)
+        for record in change.records:
+            self._put_record(tenant, change, record)
+        self._write_past(tenant, change)
         for row in change.audit:
             self._audit(tenant, change, row)
-        for key in change.drop_timers:
-            tenant.timers.pop(key, None)
-        for timer in change.set_timers:
-            tenant.timers[timer.entity_id, timer.name] = timer
+        _set_timers(tenant, change)
         if change.cursor is not None:
             tenant.cursors[change.cursor[0]] = change.cursor[1]
         self._heads.raise_to({change.tenant: _head(tenant)})
@@ -95,7 +111,76 @@ class MemoryStore:
 
     async def history(self, tenant: str, entity_id: str, attr: str, *, limit: int = 1000) -> list[tuple[int, Fact]]:
         """Return the facts of one attribute, newest first. See Store."""
-        return self._tenant(tenant).history.get((entity_id, attr), [])[::-1][:limit]
+        rows = sorted(self._past_of(tenant, entity_id, attr), key=_position, reverse=True)
+        return [(row.seq, row.fact) for row in rows[:limit]]
+
+    async def past(
+        self,
+        tenant: str,
+        entity_id: str,
+        attr: str | None = None,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        by: By = "written",
+        newest_first: bool = True,
+        limit: int = 1000,
+    ) -> list[Past]:
+        """Return history in the order of time. See Store."""
+        dated = sorted(
+            (time, row.seq, row.fact.attr, row.nth, row)
+            for row in self._past_of(tenant, entity_id, attr)
+            if (time := _time(row, by)) is not None and _is_between(time, since_us, until_us)
+        )
+        return [row for *_, row in (reversed(dated) if newest_first else dated)][:limit]
+
+    async def numbers(
+        self,
+        tenant: str,
+        entity_id: str,
+        attr: str,
+        dataset_id: str,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        by: By = "observed",
+    ) -> Numbers:
+        """Return times and numbers, oldest first. See Store."""
+        rows = await self.past(
+            tenant, entity_id, attr, since_us=since_us, until_us=until_us, by=by, newest_first=False, limit=_ALL
+        )
+        dated = [
+            (_time(row, by), row.fact.number)
+            for row in rows
+            if row.fact.dataset_id == dataset_id and row.fact.number is not None
+        ]
+        return np.array([t for t, _ in dated], np.int64), np.array([n for _, n in dated], np.float64)
+
+    async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:
+        """Return what stood at a position of the log. See Store."""
+        added = self._tenant(tenant).added
+        newest: dict[tuple[str, str], Past] = {}
+        for row in sorted(self._past_of(tenant, entity_id, None), key=_position):
+            if row.seq <= seq and row.seq not in added:
+                newest[row.fact.attr, row.fact.dataset_id] = row
+        return [newest[key] for key in sorted(newest)]
+
+    async def record(self, tenant: str, kind: str, record_id: str) -> Record | None:
+        """Return a record. See Store."""
+        return self._tenant(tenant).records.get((kind, record_id))
+
+    async def records(self, tenant: str, kind: str, *, after: int = 0, limit: int = 1000) -> list[Record]:
+        """Return the records of a kind. See Store."""
+        found = [one for one in self._tenant(tenant).records.values() if one.kind == kind and one.row > after]
+        return sorted(found, key=lambda one: one.row)[:limit]
+
+    async def tenants(self) -> list[str]:
+        """Return every tenant in the log. See Store."""
+        return sorted(name for name, tenant in self._tenants.items() if tenant.log)
+
+    async def lead(self, name: str) -> bool:  # noqa: ARG002 - the Protocol's parameter
+        """Return True: memory is never shared."""
+        return True
 
     async def log_since(self, tenant: str, seq: int, *, limit: int = 1000) -> list[LogRow]:
         """Return the log rows after `seq`. See Store."""
@@ -169,28 +254,27 @@ class MemoryStore:
     def _tenant(self, name: str) -> _Tenant:
         return self._tenants.setdefault(name, _Tenant())
 
-    def _expect(self, tenant: _Tenant, change: Change) -> None:
-        """Play the Change through on version numbers alone, so that it is refused before anything is written."""
-        versions = {id_: tenant.entities[id_].stored.version for id_ in tenant.entities.keys() & _touched(change)}
-        for delete in change.deletes:
-            stands = versions.pop(delete.entity_id, 0)
-            if not stands:
-                raise ResourceNotFound(f"There is nothing under {delete.entity_id}.")
-            if delete.expect_version not in (None, stands):
-                raise Conflict(f"{delete.entity_id} stands at version {stands}, not {delete.expect_version}.")
-        for put in change.puts:
-            stands = versions.get(put.entity_id, 0)
-            if put.expect_version == 0 and stands:
-                raise AlreadyExists(f"{put.entity_id} exists already.")
-            if put.expect_version not in (None, stands):
-                raise Conflict(f"{put.entity_id} stands at version {stands}, not {put.expect_version}.")
-            versions[put.entity_id] = stands + 1
+    def version(self, tenant: str, entity_id: str) -> int:
+        """Return the version at which an entity stands; 0 = it does not."""
+        found = self._tenant(tenant).entities.get(entity_id)
+        return found.stored.version if found else 0
+
+    def record_version(self, tenant: str, kind: str, record_id: str) -> int:
+        """Return the version at which a record stands; 0 = it does not."""
+        found = self._tenant(tenant).records.get((kind, record_id))
+        return found.version if found else 0
+
+    def has_past(self, tenant: str, edit: EditPast) -> bool:
+        """Tell whether a fact is there."""
+        rows = self._past_of(tenant, edit.entity_id, edit.attr)
+        return any(_position(row) == (edit.seq, edit.nth) for row in rows)
 
     def _put(self, tenant: _Tenant, change: Change, put: Put) -> int:
         old = tenant.entities.get(put.entity_id)
         if old is None:
             self._row += 1
-            stored = Stored(put.entity_id, put.types, put.scopes, 1, change.at_us, change.at_us, put.doc, self._row)
+            times = (change.at_us, change.at_us)
+            stored = Stored(put.entity_id, put.types, put.scopes, 1, *times, put.doc, self._row, self._seq + 1)
         else:
             version = old.stored.version + 1
             stored = replace(
@@ -204,17 +288,82 @@ class MemoryStore:
         tenant.entities[put.entity_id] = _Entity(stored, frozenset(put.keys), put.box)
         kind: Kind = "create" if old is None else "update"
         seq = self._log(tenant, change, kind, Subject.of(stored, put.attrs))
-        for fact in put.facts:
-            tenant.history.setdefault((put.entity_id, fact.attr), []).append((seq, fact))
+        self._keep(tenant, put.entity_id, put.facts, seq, change.at_us)
         return stored.version
 
     def _delete(self, tenant: _Tenant, change: Change, delete: Delete) -> None:
         old = tenant.entities.pop(delete.entity_id).stored
-        for key in [key for key in tenant.history if key[0] == delete.entity_id]:
-            del tenant.history[key]
+        tenant.history.pop(delete.entity_id, None)
         for key in [key for key in tenant.timers if key[0] == delete.entity_id]:
             del tenant.timers[key]
         self._log(tenant, change, "delete", Subject.of(old))
+
+    def _put_record(self, tenant: _Tenant, change: Change, put: PutRecord | DropRecord) -> None:
+        key = (put.kind, put.record_id)
+        old = tenant.records.pop(key, None)
+        version = old.version if old else 0
+        kind: Kind = "update" if old else "create"
+        if isinstance(put, DropRecord):
+            kind = "delete"
+        else:
+            version += 1
+            if old is None:
+                self._row += 1
+            created_us, row = (old.created_us, old.row) if old else (change.at_us, self._row)
+            tenant.records[key] = Record(*key, version, created_us, change.at_us, put.doc, row)
+        if isinstance(put, DropRecord) or not put.quiet:
+            self._log(tenant, change, kind, Subject(put.record_id, f"record:{put.kind}", version=version))
+
+    def _write_past(self, tenant: _Tenant, change: Change) -> None:
+        for past in change.past:
+            self._change_past(tenant, change, past)
+        for put in change.puts:
+            self._keep_first(tenant, put.entity_id, put.facts)
+        for past in change.past:
+            if isinstance(past, AddPast):
+                self._keep_first(tenant, past.entity_id, past.facts)
+
+    def _change_past(self, tenant: _Tenant, change: Change, past: PastChange) -> None:
+        if isinstance(past, AddPast):
+            attrs = tuple(dict.fromkeys(fact.attr for fact in past.facts))
+        else:
+            attrs = () if past.attr is None else (past.attr,)
+        entity = tenant.entities.get(past.entity_id)
+        subject = Subject.of(entity.stored, attrs) if entity else Subject(past.entity_id, attrs=attrs)
+        seq = self._log(tenant, change, "update", subject._replace(version=0))
+        if isinstance(past, AddPast):
+            tenant.added.add(seq)
+            self._keep(tenant, past.entity_id, past.facts, seq, change.at_us)
+        elif isinstance(past, EditPast):
+            rows = tenant.history.get(past.entity_id, [])
+            rows[:] = [after for row in rows if (after := _edited(row, past))]
+        else:
+            rows = tenant.history.get(past.entity_id, [])
+            rows[:] = [row for row in rows if not _is_dropped(row.fact, past)]
+
+    def _keep(self, tenant: _Tenant, entity_id: str, facts: tuple[Fact, ...], seq: int, at_us: int) -> None:
+        stands = entity_id in tenant.entities
+        for nth, fact in enumerate(facts):
+            if not (fact.first and stands):
+                rows = tenant.history.setdefault(entity_id, [])
+                rows.append(Past(seq, nth, at_us, replace(fact, first=False)))
+
+    def _keep_first(self, tenant: _Tenant, entity_id: str, facts: tuple[Fact, ...]) -> None:
+        """File first values under the creation of their entity, after all else of the Change."""
+        entity = tenant.entities.get(entity_id)
+        for fact in facts:
+            if not fact.first or entity is None:
+                continue
+            rows = tenant.history.setdefault(entity_id, [])
+            there = [row for row in rows if row.seq == entity.stored.created_seq and row.fact.attr == fact.attr]
+            if all(row.fact.dataset_id != fact.dataset_id for row in there):
+                nth = max((row.nth for row in there), default=-1) + 1
+                past = Past(entity.stored.created_seq, nth, entity.stored.created_us, replace(fact, first=False))
+                rows.append(past)
+
+    def _past_of(self, tenant: str, entity_id: str, attr: str | None) -> list[Past]:
+        rows = self._tenant(tenant).history.get(entity_id, [])
+        return rows if attr is None else [row for row in rows if row.fact.attr == attr]
 
     def _audit(self, tenant: _Tenant, change: Change, row: bytes) -> None:
         seq = self._log(tenant, change, "audit", Subject())
@@ -263,8 +412,33 @@ def _meet(one: Box, other: Box) -> bool:
     return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
-def _touched(change: Change) -> set[str]:
-    return {delete.entity_id for delete in change.deletes} | {put.entity_id for put in change.puts}
+def _set_timers(tenant: _Tenant, change: Change) -> None:
+    for key in change.drop_timers:
+        tenant.timers.pop(key, None)
+    for timer in change.set_timers:
+        tenant.timers[timer.entity_id, timer.name] = timer
+
+
+def _position(row: Past) -> tuple[int, int]:
+    return row.seq, row.nth
+
+
+def _edited(row: Past, edit: EditPast) -> Past | None:
+    if (row.fact.attr, *_position(row)) != (edit.attr, edit.seq, edit.nth):
+        return row
+    return row._replace(fact=replace(edit.fact, attr=edit.attr, first=False)) if edit.fact else None
+
+
+def _is_dropped(fact: Fact, drop: DropPast) -> bool:
+    return drop.attr in (None, fact.attr) and drop.dataset_id in (None, fact.dataset_id)
+
+
+def _time(row: Past, by: By) -> int | None:
+    return row.at_us if by == "written" else row.fact.observed_us
+
+
+def _is_between(time: int, since_us: int | None, until_us: int | None) -> bool:
+    return (since_us is None or since_us <= time) and (until_us is None or time < until_us)
 
 
 def _head(tenant: _Tenant) -> int:

@@ -15,15 +15,16 @@ import orjson
 from linli.base import setting
 from linli.base.errors import StoreFailed
 
-from ._change import AuditRow, Chain, Change, Committed, Fact, Find, LogRow, Stored
+from ._change import AuditRow, By, Chain, Change, Committed, Fact, Find, LogRow, Numbers, Past, Record, Stored
 from ._checks import checked
 from ._files import copy_file, lock_file, open_reader, open_writer
 from ._finding import plan, plan_count
 from ._heads import Heads
+from ._past import as_arrays, numbers_query, past_query
 from ._pen import Pen
 from ._queries import queries
 from ._shelf import Shelf
-from ._writer import Batch, Writer
+from ._writer import Batch, Claim, Writer
 
 URL = setting("store.url", "", "Where the data lies: sqlite:///DIR/linli.db; empty means linli.db in --data.")
 SYNC = setting(
@@ -95,8 +96,7 @@ class SqliteStore:
     async def commit(self, change: Change) -> Committed:
         """Write it all or nothing; return only when it is durable. See Store."""
         checked(change)
-        weight = 1 + len(change.puts) + len(change.deletes) + len(change.set_timers)
-        committed: Committed = await self._writer.submit(lambda pen: pen.write(change), weight)
+        committed: Committed = await self._writer.submit(change)
         return committed
 
     async def get(self, tenant: str, entity_id: str) -> Stored | None:
@@ -123,7 +123,61 @@ class SqliteStore:
 
     async def history(self, tenant: str, entity_id: str, attr: str, *, limit: int = 1000) -> list[tuple[int, Fact]]:
         """Return the facts of one attribute, newest first. See Store."""
-        return [(row[0], Fact(*row[1:])) for row in self._read(_SQL["history"], (tenant, entity_id, attr, limit))]
+        rows = self._read(_SQL["history"], (tenant, entity_id, attr, limit))
+        return [(row[0], Fact(*row[3:])) for row in rows]
+
+    async def past(
+        self,
+        tenant: str,
+        entity_id: str,
+        attr: str | None = None,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        by: By = "written",
+        newest_first: bool = True,
+        limit: int = 1000,
+    ) -> list[Past]:
+        """Return history in the order of time. See Store."""
+        times = {"since_us": since_us, "until_us": until_us}
+        query = past_query(tenant, entity_id, attr, **times, by=by, newest_first=newest_first, limit=limit)
+        return [_past(row) for row in self._read(*query)]
+
+    async def numbers(
+        self,
+        tenant: str,
+        entity_id: str,
+        attr: str,
+        dataset_id: str,
+        *,
+        since_us: int | None = None,
+        until_us: int | None = None,
+        by: By = "observed",
+    ) -> Numbers:
+        """Return times and numbers, oldest first. See Store."""
+        query = numbers_query(tenant, entity_id, attr, dataset_id, since_us=since_us, until_us=until_us, by=by)
+        return as_arrays(self._read(*query))
+
+    async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:
+        """Return what stood at a position of the log. See Store."""
+        return [_past(row) for row in self._read(_SQL["as_of"], (tenant, entity_id, seq))]
+
+    async def record(self, tenant: str, kind: str, record_id: str) -> Record | None:
+        """Return a record. See Store."""
+        rows = self._read(_SQL["record"], (tenant, kind, record_id))
+        return Record(*rows[0]) if rows else None
+
+    async def records(self, tenant: str, kind: str, *, after: int = 0, limit: int = 1000) -> list[Record]:
+        """Return the records of a kind. See Store."""
+        return [Record(*row) for row in self._read(_SQL["records"], (tenant, kind, after, limit))]
+
+    async def tenants(self) -> list[str]:
+        """Return every tenant in the log. See Store."""
+        return [name for (name,) in self._read(_SQL["tenants"], ())]
+
+    async def lead(self, name: str) -> bool:  # noqa: ARG002 - the Protocol's parameter
+        """Return True: who has the file open is alone on it."""
+        return True
 
     async def log_since(self, tenant: str, seq: int, *, limit: int = 1000) -> list[LogRow]:
         """Return the log rows after `seq`. See Store."""
@@ -147,7 +201,7 @@ class SqliteStore:
         due = await self.next_due(tenant)
         if due is None or due > now_us:
             return 0
-        claimed: int = await self._writer.submit(lambda pen: pen.claim(tenant, now_us, limit), limit)
+        claimed: int = await self._writer.submit(Claim(tenant, now_us, limit))
         return claimed
 
     async def next_due(self, tenant: str) -> int | None:
@@ -212,8 +266,13 @@ class SqliteStore:
 
 
 def _stored(row: tuple[Any, ...]) -> Stored:
-    entity_id, types, scopes, version, created_us, modified_us, doc, number = row
-    return Stored(entity_id, _words(types), _words(scopes), version, created_us, modified_us, doc, number)
+    entity_id, types, scopes, *rest = row
+    return Stored(entity_id, _words(types), _words(scopes), *rest)
+
+
+def _past(row: tuple[Any, ...]) -> Past:
+    seq, nth, at_us, *fact = row
+    return Past(seq, nth, at_us, Fact(*fact))
 
 
 @lru_cache(4096)

@@ -1,14 +1,14 @@
 """The one writer thread: whatever arrived while the last commit ran becomes the next transaction.
 
-A piece of work waits in a bounded queue. The thread takes all that wait, opens one transaction, does each behind its own
-savepoint (if there are several), commits (which syncs), and only then answers all of them by one call into the event loop. There is no timer:
-alone, a Change is committed at once; under load, many share one sync.
+A piece of work waits in a bounded queue. The thread takes all that wait, opens one transaction, plays each in a ledger,
+writes what the ledger gathered, commits (which syncs), and only then answers all of them by one call into the event loop.
+There is no timer: alone, a Change is committed at once; under load, many share one sync.
 
 Pages that pile up in the WAL are moved into the database after the answers have gone out, never inside a COMMIT.
 
-What fails inside its savepoint fails alone. When the transaction itself is lost (the disk is full, a sync fails), it is
-rolled back and each piece is tried again by itself, so that only the guilty ones fail; `trouble` says why until a commit
-goes through again.
+A Change that is refused is refused before anything of it is written. When the transaction itself is lost (the disk is
+full, a sync fails), it is rolled back and each piece is tried again by itself, so that only the guilty ones fail;
+`trouble` says why until a commit goes through again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -26,23 +26,44 @@ import structlog
 
 from linli.base.errors import Busy, LinliError, StoreFailed
 
-from ._pen import Pen, Written
+from ._change import AddPast, Change
+from ._ledger import Ledger, Written
+from ._pen import Pen
 
 _WEIGHT_MAX = 4_000  # rows in one transaction: bounds how long one commit holds up those who come after
 
 _log = structlog.get_logger("linli.store")
 
-Work = Callable[[Pen], Written]
 Outcome = Written | LinliError
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Turn the timers due at `now_us` into log rows."""
+
+    tenant: str
+    now_us: int
+    limit: int
 
 
 @dataclass(slots=True)
 class Task:
     """One piece of work and who waits for it."""
 
-    work: Work
+    work: Change | Claim
     future: asyncio.Future[Any]
-    weight: int
+
+    @property
+    def weight(self) -> int:
+        """About how many rows it writes."""
+        if isinstance(self.work, Claim):
+            return self.work.limit
+        return 1 + len(self.work.puts) + len(self.work.deletes) + len(self.work.records) + len(self.work.set_timers)
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it must see in the database what was done before it: then it has a transaction of its own."""
+        return isinstance(self.work, Claim) or any(not isinstance(past, AddPast) for past in self.work.past)
 
 
 @dataclass(slots=True)
@@ -52,6 +73,28 @@ class Batch:
     outcomes: list[tuple[Task, Outcome]] = field(default_factory=list)
     touched: dict[tuple[str, str], Any] = field(default_factory=dict)
     heads: dict[str, int] = field(default_factory=dict)
+
+    def add(self, task: Task, outcome: Outcome) -> None:
+        """Take what became of one piece."""
+        self.outcomes.append((task, outcome))
+        if isinstance(outcome, Written):
+            self.touched |= outcome.touched
+            self.heads |= outcome.heads
+
+
+def take(pending: deque[Task]) -> list[Task]:
+    """Take from the queue what shall share one transaction."""
+    tasks: list[Task] = []
+    weight = 0
+    while pending:
+        task = pending[0]
+        weight += task.weight
+        if tasks and (weight > _WEIGHT_MAX or task.stands_alone):
+            break
+        tasks.append(pending.popleft())
+        if task.stands_alone:
+            break
+    return tasks
 
 
 class Audience(Protocol):
@@ -98,12 +141,12 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="linli-store-writer", daemon=True)
         self._thread.start()
 
-    async def submit(self, work: Work, weight: int) -> Any:
+    async def submit(self, work: Change | Claim) -> Any:
         """Do `work` in a transaction and return its answer once that is durable.
 
         Raises: Busy: the queue is full. StoreFailed: closed, or the disk did not take it.
         """
-        task = Task(work, asyncio.get_running_loop().create_future(), weight)
+        task = Task(work, asyncio.get_running_loop().create_future())
         with self._wake:
             if self._closing:
                 raise StoreFailed("The store is closed.")
@@ -142,13 +185,7 @@ class Writer:
         """Return what waits, up to a bound; [] when closed and empty."""
         with self._wake:
             self._wake.wait_for(lambda: self._pending or self._closing)
-            tasks: list[Task] = []
-            weight = 0
-            while self._pending and (not tasks or weight + self._pending[0].weight <= _WEIGHT_MAX):
-                task = self._pending.popleft()
-                weight += task.weight
-                tasks.append(task)
-            return tasks
+            return take(self._pending)
 
     def _settle(self, tasks: Sequence[Task]) -> None:
         try:
@@ -176,68 +213,43 @@ class Writer:
 
     def _transact(self, tasks: Sequence[Task]) -> Batch:
         batch = Batch()
+        ledger: Ledger | None = None
         began = False
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             began = True
-            self._pen.begin()
+            ledger = self._pen.open(task.work for task in tasks if isinstance(task.work, Change))
             for task in tasks:
-                self._add(batch, task, self._guarded(task.work, alone=len(tasks) == 1))
-            self._pen.save_counters()
+                batch.add(task, self._played(ledger, task.work))
+            if ledger.is_empty:
+                self._connection.execute("ROLLBACK")
+                return batch
+            self._pen.write(ledger)
             self._audience.announce(batch)
             self._connection.execute("COMMIT")
         except Exception as error:
             self._trouble(error, "store.transaction.failed")
-            if began and self._stands_after_all():
+            if ledger and self._stands_after_all(ledger):
                 return batch
             self._audience.retract(batch)
             raise _TransactionLost(began=began) from error
-        if any(isinstance(outcome, Written) for _, outcome in batch.outcomes):
-            self.trouble = None
+        self.trouble = None
         return batch
 
-    @staticmethod
-    def _add(batch: Batch, task: Task, outcome: Outcome) -> None:
-        batch.outcomes.append((task, outcome))
-        if isinstance(outcome, Written):
-            batch.touched |= outcome.touched
-            batch.heads |= outcome.heads
-
-    def _guarded(self, work: Work, *, alone: bool) -> Outcome:
-        """Do one piece behind a savepoint, or, where it is the only one, behind the transaction itself.
-
-        A savepoint copies each page before its first change; a Change of many entities should not pay for that.
-        """
-        mark = self._pen.mark()
-        if not alone:
-            self._connection.execute("SAVEPOINT one")
+    def _played(self, ledger: Ledger, work: Change | Claim) -> Outcome:
         try:
-            outcome: Outcome = work(self._pen)
-        except Exception as error:
-            # Some faults of the disk end the whole transaction: then it is not this piece alone that failed.
-            if not self._connection.in_transaction:
-                raise
-            self._connection.execute("ROLLBACK" if alone else "ROLLBACK TO one")
-            if alone:
-                self._connection.execute("BEGIN IMMEDIATE")
-            self._pen.back_to(mark)
-            outcome = self._refusal(error)
-        if not alone:
-            self._connection.execute("RELEASE one")
-        return outcome
-
-    def _refusal(self, error: Exception) -> LinliError:
-        if isinstance(error, LinliError):
-            return error
-        self._trouble(error, "store.change.failed")
-        return self._failure(error)
+            if isinstance(work, Claim):
+                return ledger.fire(work.tenant, work.now_us, self._pen.due(work.tenant, work.now_us, work.limit))
+            return ledger.write(work)
+        except LinliError as refused:
+            return refused
 
     def _failure(self, cause: BaseException | None) -> StoreFailed:
         failed = StoreFailed(reason=self.trouble)
         failed.__cause__ = cause
         return failed
 
-    def _stands_after_all(self) -> bool:
+    def _stands_after_all(self, ledger: Ledger) -> bool:
         """End what is still open, and tell whether the file holds the transaction all the same.
 
         A COMMIT may complain after it took effect: only the file itself knows.
@@ -245,7 +257,7 @@ class Writer:
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            return self._pen.is_saved()
+            return not ledger.is_empty and self._pen.holds(ledger)
         except apsw.Error:
             return False
 

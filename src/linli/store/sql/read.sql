@@ -1,11 +1,48 @@
 -- What the reader connection runs. The parts in braces are filled by _finding.py with fragments of this same file.
 
 -- entity
-SELECT id, types, scopes, version, created_us, modified_us, doc, row FROM entity WHERE tenant = ? AND id = ?;
+SELECT id, types, scopes, version, created_us, modified_us, doc, row, created_seq FROM entity WHERE tenant = ? AND id = ?;
+
+-- record
+SELECT kind, id, version, created_us, modified_us, doc, row FROM record WHERE tenant = ? AND kind = ? AND id = ?;
+
+-- records
+SELECT kind, id, version, created_us, modified_us, doc, row FROM record WHERE tenant = ? AND kind = ? AND row > ?
+ORDER BY row LIMIT ?;
+
+-- tenants
+WITH RECURSIVE one (tenant) AS (
+    SELECT min(tenant) FROM log
+    UNION ALL
+    SELECT (SELECT min(log.tenant) FROM log WHERE log.tenant > one.tenant) FROM one WHERE one.tenant IS NOT NULL
+)
+SELECT tenant FROM one WHERE tenant IS NOT NULL;
 
 -- history
-SELECT seq, attr, dataset_id, doc FROM history WHERE tenant = ? AND entity_id = ? AND attr = ?
-ORDER BY seq DESC, nth DESC LIMIT ?;
+SELECT seq, nth, at_us, attr, dataset_id, doc, observed_us, number FROM history
+WHERE tenant = ? AND entity_id = ? AND attr = ? ORDER BY seq DESC, nth DESC LIMIT ?;
+
+-- past
+SELECT seq, nth, at_us, attr, dataset_id, doc, observed_us, number FROM history
+WHERE tenant = ? AND entity_id = ? {attr} AND {time} >= ? AND {time} < ?
+ORDER BY {time} {way}, seq {way}, attr {way}, nth {way} LIMIT ?;
+
+-- past_attr
+AND attr = ?
+
+-- numbers
+SELECT {time}, number FROM history
+WHERE tenant = ? AND entity_id = ? AND attr = ? AND dataset_id = ? AND number IS NOT NULL AND {time} >= ? AND {time} < ?
+ORDER BY {time}, seq, nth;
+
+-- as_of
+SELECT seq, nth, at_us, attr, dataset_id, doc, observed_us, number FROM (
+    SELECT *, row_number() OVER (PARTITION BY attr, dataset_id ORDER BY seq DESC, nth DESC) AS age FROM history AS h
+    WHERE tenant = ? AND entity_id = ? AND seq <= ? AND EXISTS (
+        SELECT 1 FROM log AS l WHERE l.tenant = h.tenant AND l.seq = h.seq AND l.version > 0
+    )
+) AS dated
+WHERE age = 1 ORDER BY attr, dataset_id;
 
 -- log_since
 SELECT seq, at_us, tenant, tx, kind, entity_id, type, scope, version, attrs, actor, purpose FROM log
@@ -30,7 +67,7 @@ SELECT entities FROM type_count WHERE tenant = ? AND type = ?;
 SELECT seq, row, hash FROM audit WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?;
 
 -- columns
-e.id, e.types, e.scopes, e.version, e.created_us, e.modified_us, e.doc, e.row
+e.id, e.types, e.scopes, e.version, e.created_us, e.modified_us, e.doc, e.row, e.created_seq
 
 -- from_all
 FROM entity AS e WHERE e.row > ? AND +e.tenant = ?

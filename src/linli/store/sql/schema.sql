@@ -1,5 +1,5 @@
--- The whole database as schema 1. The migrations, run one after the other on an empty file, must give the same.
--- "row" numbers entities of all tenants in the order of creation and is never used twice.
+-- The whole database as schema 2. The migrations, run one after the other on an empty file, must give the same.
+-- "row" numbers entities and records of all tenants in the order of creation and is never used twice.
 
 CREATE TABLE about (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -21,6 +21,7 @@ CREATE TABLE entity (
     version INTEGER NOT NULL,
     created_us INTEGER NOT NULL,
     modified_us INTEGER NOT NULL,
+    created_seq INTEGER NOT NULL,
     doc BLOB NOT NULL
 ) STRICT;
 
@@ -58,6 +59,22 @@ CREATE TABLE entity_key (
 
 CREATE VIRTUAL TABLE place USING rtree (row, west, east, south, north);
 
+-- Documents beside the entities: subscriptions, contexts, sources.
+CREATE TABLE record (
+    row INTEGER PRIMARY KEY,
+    tenant TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    created_us INTEGER NOT NULL,
+    modified_us INTEGER NOT NULL,
+    doc BLOB NOT NULL
+) STRICT;
+
+CREATE UNIQUE INDEX record_by_id ON record (tenant, kind, id);
+
+CREATE INDEX record_by_kind ON record (tenant, kind, row);
+
 CREATE TABLE log (
     tenant TEXT NOT NULL,
     seq INTEGER NOT NULL,
@@ -74,6 +91,7 @@ CREATE TABLE log (
     PRIMARY KEY (tenant, seq)
 ) STRICT, WITHOUT ROWID;
 
+-- The first value of an attribute comes here only when it no longer stands in its entity.
 CREATE TABLE history (
     tenant TEXT NOT NULL,
     entity_id TEXT NOT NULL,
@@ -81,6 +99,9 @@ CREATE TABLE history (
     seq INTEGER NOT NULL,
     nth INTEGER NOT NULL,
     dataset_id TEXT NOT NULL,
+    at_us INTEGER NOT NULL,
+    observed_us INTEGER,
+    number REAL,
     doc BLOB,
     PRIMARY KEY (tenant, entity_id, attr, seq, nth)
 ) STRICT, WITHOUT ROWID;
@@ -112,4 +133,4 @@ CREATE TABLE audit (
     PRIMARY KEY (tenant, seq)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 1, 1, 0, 0, 0);
+INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 2, 2, 0, 0, 0);

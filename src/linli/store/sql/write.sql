@@ -7,11 +7,11 @@ SELECT last_row, last_seq, last_tx FROM about WHERE one = 1;
 UPDATE about SET last_row = ?, last_seq = ?, last_tx = ? WHERE one = 1;
 
 -- entity_before
-SELECT row, version, created_us, types, scopes, keys, box FROM entity WHERE tenant = ? AND id = ?;
+SELECT row, version, created_us, created_seq, types, scopes, keys, box FROM entity WHERE tenant = ? AND id = ?;
 
 -- entity_insert
-INSERT INTO entity (row, tenant, id, types, scopes, keys, box, version, created_us, modified_us, doc)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO entity (row, tenant, id, types, scopes, keys, box, version, created_us, modified_us, created_seq, doc)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- entity_update
 UPDATE entity SET types = ?, scopes = ?, keys = ?, box = ?, version = ?, modified_us = ?, doc = ? WHERE row = ?;
@@ -47,18 +47,56 @@ INSERT OR REPLACE INTO place (row, west, south, east, north) VALUES (?, ?, ?, ?,
 -- place_delete
 DELETE FROM place WHERE row = ?;
 
+-- record_before
+SELECT row, version, created_us FROM record WHERE tenant = ? AND kind = ? AND id = ?;
+
+-- record_insert
+INSERT INTO record (row, tenant, kind, id, version, created_us, modified_us, doc) VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+
+-- record_update
+UPDATE record SET version = ?, modified_us = ?, doc = ? WHERE row = ?;
+
+-- record_delete
+DELETE FROM record WHERE row = ?;
+
 -- history_insert
-INSERT INTO history (tenant, entity_id, attr, seq, nth, dataset_id, doc) VALUES (?, ?, ?, ?, ?, ?, ?);
+INSERT INTO history (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- first_insert
+INSERT INTO history (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
+SELECT ?1, ?2, ?3, ?4,
+    (SELECT coalesce(max(nth) + 1, 0) FROM history WHERE tenant = ?1 AND entity_id = ?2 AND attr = ?3 AND seq = ?4),
+    ?5, ?6, ?7, ?8, ?9
+WHERE NOT EXISTS (
+    SELECT 1 FROM history WHERE tenant = ?1 AND entity_id = ?2 AND attr = ?3 AND seq = ?4 AND dataset_id = ?5
+);
 
 -- history_delete
 DELETE FROM history WHERE tenant = ? AND entity_id = ?;
+
+-- attr_delete
+DELETE FROM history WHERE tenant = ? AND entity_id = ? AND attr = ?;
+
+-- dataset_delete
+DELETE FROM history WHERE tenant = ? AND entity_id = ? AND attr = ? AND dataset_id = ?;
+
+-- fact_is_there
+SELECT 1 FROM history WHERE tenant = ? AND entity_id = ? AND attr = ? AND seq = ? AND nth = ?;
+
+-- fact_update
+UPDATE history SET dataset_id = ?, observed_us = ?, number = ?, doc = ?
+WHERE tenant = ? AND entity_id = ? AND attr = ? AND seq = ? AND nth = ?;
+
+-- fact_delete
+DELETE FROM history WHERE tenant = ? AND entity_id = ? AND attr = ? AND seq = ? AND nth = ?;
 
 -- log_insert
 INSERT INTO log (seq, at_us, tenant, tx, kind, entity_id, type, scope, version, attrs, actor, purpose)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- timer_put
-INSERT OR REPLACE INTO timer (tenant, entity_id, entity_type, name, due_us, scope) VALUES (?, ?, ?, ?, ?, ?);
+INSERT OR REPLACE INTO timer (tenant, entity_id, name, entity_type, due_us, scope) VALUES (?, ?, ?, ?, ?, ?);
 
 -- timer_drop
 DELETE FROM timer WHERE tenant = ? AND entity_id = ? AND name = ?;

@@ -1,0 +1,469 @@
+"""What one transaction will have done: Changes are played in memory on what stands, then written table by table.
+
+An engine first loads what the Changes will ask for (`wanted`), lets the ledger play them one after the other, and then
+writes `rows`, each kind by one statement and in the order in which they come. So a Change that is refused costs nothing
+and disturbs nobody, and an entity that is written many times in one transaction is written once. Both engines share this.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+
+from ._change import (
+    AddPast,
+    Chain,
+    Change,
+    Committed,
+    Delete,
+    DropPast,
+    DropRecord,
+    EditPast,
+    Fact,
+    Kind,
+    PastChange,
+    Put,
+    PutRecord,
+    Record,
+    Stored,
+    Subject,
+)
+from ._checks import expect, scope_key
+
+Key = tuple[str, str]
+RecordKey = tuple[str, str, str]
+#: tenant, entity, attribute, seq, nth
+FactKey = tuple[str, str, str, int, int]
+Row = tuple[Any, ...]
+
+
+@dataclass(slots=True)
+class Counters:
+    """The last numbers given out."""
+
+    row: int
+    seq: int
+    tx: int
+
+
+@dataclass(slots=True)
+class Written:
+    """What one piece of work did: its answer, and what readers must learn once it is committed."""
+
+    answer: Any
+    touched: dict[Key, Stored | None] = field(default_factory=dict)
+    heads: dict[str, int] = field(default_factory=dict)
+
+
+class Standing(NamedTuple):
+    """An entity as it stands, with the texts of its lists: what a write must know of the one before."""
+
+    row: int
+    version: int
+    created_us: int
+    created_seq: int
+    types: str
+    scopes: str
+    keys: str
+    box: str
+
+
+class RecordStanding(NamedTuple):
+    """A record as it stands."""
+
+    row: int
+    version: int
+    created_us: int
+
+
+_NOTHING = Standing(0, 0, 0, 0, "[]", "[]", "[]", "")
+
+
+@dataclass(slots=True)
+class Wanted:
+    """What must be loaded before Changes are played."""
+
+    entities: dict[Key, None] = field(default_factory=dict)
+    records: dict[RecordKey, None] = field(default_factory=dict)
+    facts: dict[FactKey, None] = field(default_factory=dict)
+    hashes: dict[str, None] = field(default_factory=dict)
+    heads: dict[str, None] = field(default_factory=dict)
+
+
+def wanted(changes: Iterable[Change]) -> Wanted:
+    """Return what these Changes will ask for."""
+    want = Wanted()
+    for change in changes:
+        tenant = change.tenant
+        for one in (*change.deletes, *change.puts, *change.past):
+            want.entities[tenant, one.entity_id] = None
+        for record in change.records:
+            want.records[tenant, record.kind, record.record_id] = None
+        for past in change.past:
+            if isinstance(past, EditPast):
+                want.facts[tenant, past.entity_id, past.attr, past.seq, past.nth] = None
+        if change.audit:
+            want.hashes[tenant] = None
+        if not (change.puts or change.deletes or change.past or change.audit):
+            want.heads[tenant] = None
+    return want
+
+
+class Ledger:
+    """One transaction in the making. `entities`, `records`, `facts`, `hashes`, `heads`: as the engine loaded them."""
+
+    def __init__(self, counters: Counters, chain: Chain | None) -> None:
+        """Go on from the numbers last given out."""
+        self.counters = counters
+        self.began = replace(counters)
+        self.entities: dict[Key, Standing] = {}
+        self.records: dict[RecordKey, RecordStanding] = {}
+        self.facts: set[FactKey] = set()
+        self.hashes: dict[str, bytes] = {}
+        self.heads: dict[str, int] = {}
+        self._chain = chain
+        self._now: dict[Key, Standing] = {}
+        self._stored: dict[Key, Stored | None] = {}
+        self._changed: dict[Key, int] = {}
+        self._records: dict[RecordKey, Record | None] = {}
+        self._history: dict[Key, list[Row]] = {}
+        self._firsts: dict[Key, dict[tuple[str, str], Row]] = {}
+        self._forgotten: dict[Key, None] = {}
+        self._timers_forgotten: dict[Key, None] = {}
+        self._timers: dict[tuple[str, str, str], Row | None] = {}
+        self._cursors: dict[tuple[str, str], int] = {}
+        self._past: list[tuple[str, Row]] = []
+        self._log_rows: list[Row] = []
+        self._audit_rows: list[Row] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return self.counters == self.began
+
+    def version(self, tenant: str, entity_id: str) -> int:
+        """Return the version at which an entity stands."""
+        return self._standing((tenant, entity_id)).version
+
+    def record_version(self, tenant: str, kind: str, record_id: str) -> int:
+        """Return the version at which a record stands."""
+        standing = self._record_standing((tenant, kind, record_id))
+        return standing.version if standing else 0
+
+    def has_past(self, tenant: str, edit: EditPast) -> bool:
+        """Tell whether the database holds the fact."""
+        return (tenant, edit.entity_id, edit.attr, edit.seq, edit.nth) in self.facts
+
+    def write(self, change: Change) -> Written:
+        """Play one Change.
+
+        Raises: AlreadyExists, ResourceNotFound, Conflict: nothing of it was played.
+        """
+        expect(change, self)
+        tenant = change.tenant
+        self.counters.tx += 1
+        first_seq = self.counters.seq
+        versions: dict[str, int] = {}
+        touched: dict[Key, Stored | None] = {}
+        for delete in change.deletes:
+            self._delete(change, delete)
+            touched[tenant, delete.entity_id] = None
+        for put in change.puts:
+            stored = self._put(change, put)
+            touched[tenant, put.entity_id] = stored
+            versions[put.entity_id] = stored.version
+        for record in change.records:
+            self._put_record(change, record)
+        for past in change.past:
+            self._change_past(change, past)
+        for row in change.audit:
+            self._audit(change, row)
+        self._set_timers(change)
+        if change.cursor is not None:
+            self._cursors[tenant, change.cursor[0]] = change.cursor[1]
+        if self.counters.seq > first_seq:
+            self.heads[tenant] = self.counters.seq
+        seq = self.heads.get(tenant, 0)
+        return Written(Committed(self.counters.tx, seq, versions), touched, {tenant: seq})
+
+    def fire(self, tenant: str, now_us: int, due: Sequence[Row]) -> Written:
+        """Turn due timers (entity, its type, name, scope) into log rows."""
+        if not due:
+            return Written(0)
+        self.counters.tx += 1
+        act = Change(tenant=tenant, actor="", purpose="", at_us=now_us)
+        for entity_id, entity_type, name, scope in due:
+            self._log(act, "timer", Subject(entity_id, entity_type, scope, attrs=(name,)))
+            self._timers[tenant, entity_id, name] = None
+        return Written(len(due), heads={tenant: self.counters.seq})
+
+    def rows(self) -> Iterator[tuple[str, list[Row]]]:
+        """Yield (statement, rows) in the order in which they must be written: what goes away comes first."""
+        yield from self._entity_rows().items()
+        yield from self._record_rows().items()
+        yield "history_delete", list(self._forgotten)
+        for statement, row in self._past:
+            yield statement, [row]
+        yield "history_insert", [row for rows in self._history.values() for row in rows]
+        yield "first_insert", [row for firsts in self._firsts.values() for row in firsts.values()]
+        yield "log_insert", self._log_rows
+        yield "audit_insert", self._audit_rows
+        yield "timers_of_entity_delete", list(self._timers_forgotten)
+        yield "timer_drop", [key for key, timer in self._timers.items() if timer is None]
+        yield "timer_put", [timer for timer in self._timers.values() if timer is not None]
+        yield "cursor_put", [(*key, seq) for key, seq in self._cursors.items()]
+
+    def _standing(self, key: Key) -> Standing:
+        return self._now.get(key) or self.entities.get(key, _NOTHING)
+
+    def _record_standing(self, key: RecordKey) -> RecordStanding | None:
+        if key not in self._records:
+            return self.records.get(key)
+        record = self._records[key]
+        return RecordStanding(record.row, record.version, record.created_us) if record else None
+
+    def _put(self, change: Change, put: Put) -> Stored:
+        key = (change.tenant, put.entity_id)
+        before = self._standing(key)
+        facets = (_text(put.types), _text(put.scopes), _fresh_text(put.keys), _fresh_text(put.box) if put.box else "")
+        if before.version:
+            kind: Kind = "update"
+            after = Standing(before.row, before.version + 1, before.created_us, before.created_seq, *facets)
+        else:
+            kind = "create"
+            self.counters.row += 1
+            after = Standing(self.counters.row, 1, change.at_us, self.counters.seq + 1, *facets)
+        self._now[key] = after
+        stored = Stored(
+            put.entity_id,
+            put.types,
+            put.scopes,
+            after.version,
+            after.created_us,
+            change.at_us,
+            put.doc,
+            after.row,
+            after.created_seq,
+        )
+        self._stored[key] = stored
+        seq = self._log(change, kind, Subject.of(stored, put.attrs))
+        self._keep(key, put.facts, seq, change.at_us, after)
+        return stored
+
+    def _delete(self, change: Change, delete: Delete) -> None:
+        key = (change.tenant, delete.entity_id)
+        before = self._standing(key)
+        self._now[key] = _NOTHING
+        self._stored[key] = None
+        self._history.pop(key, None)
+        self._firsts.pop(key, None)
+        self._forgotten[key] = None
+        self._timers_forgotten[key] = None
+        for timer in [timer for timer in self._timers if timer[:2] == key]:
+            del self._timers[timer]
+        self._log(change, "delete", self._subject(key, before.version, before))
+
+    def _put_record(self, change: Change, record: PutRecord | DropRecord) -> None:
+        key = (change.tenant, record.kind, record.record_id)
+        before = self._record_standing(key)
+        version = before.version if before else 0
+        kind: Kind = "update" if before else "create"
+        if isinstance(record, DropRecord):
+            kind = "delete"
+            self._records[key] = None
+        else:
+            version += 1
+            if before is None:
+                self.counters.row += 1
+                before = RecordStanding(self.counters.row, 0, change.at_us)
+            times = (before.created_us, change.at_us)
+            self._records[key] = Record(record.kind, record.record_id, version, *times, record.doc, before.row)
+        if isinstance(record, DropRecord) or not record.quiet:
+            self._log(change, kind, Subject(record.record_id, f"record:{record.kind}", version=version))
+
+    def _change_past(self, change: Change, past: PastChange) -> None:
+        tenant, key = change.tenant, (change.tenant, past.entity_id)
+        standing = self._standing(key)
+        attrs: tuple[str, ...] = ()
+        if isinstance(past, AddPast):
+            attrs = tuple(dict.fromkeys(fact.attr for fact in past.facts))
+        elif past.attr is not None:
+            attrs = (past.attr,)
+        seq = self._log(change, "update", self._subject(key, 0, standing, attrs))
+        if isinstance(past, AddPast):
+            self._keep(key, past.facts, seq, change.at_us, standing)
+        elif isinstance(past, EditPast):
+            where = (*key, past.attr, past.seq, past.nth)
+            if past.fact is None:
+                self._past.append(("fact_delete", where))
+            else:
+                self._past.append(("fact_update", (*_columns(past.fact), *where)))
+        else:
+            self._drop_past(tenant, past)
+
+    def _drop_past(self, tenant: str, drop: DropPast) -> None:
+        key = (tenant, drop.entity_id)
+        if drop.attr is None:
+            self._past.append(("history_delete", key))
+        elif drop.dataset_id is None:
+            self._past.append(("attr_delete", (*key, drop.attr)))
+        else:
+            self._past.append(("dataset_delete", (*key, drop.attr, drop.dataset_id)))
+        kept = self._history.get(key, [])
+        kept[:] = [row for row in kept if not (drop.attr in (None, row[2]) and drop.dataset_id in (None, row[5]))]
+
+    def _keep(self, key: Key, facts: Sequence[Fact], seq: int, at_us: int, standing: Standing) -> None:
+        """Take facts into history; a first one under the creation of its entity."""
+        for nth, fact in enumerate(facts):
+            if fact.first and standing.version:
+                row = (*key, fact.attr, standing.created_seq, *_columns(fact), standing.created_us)
+                self._firsts.setdefault(key, {}).setdefault((fact.attr, fact.dataset_id), row)
+            else:
+                row = (*key, fact.attr, seq, nth, *_columns(fact), at_us)
+                self._history.setdefault(key, []).append(row)
+
+    def _audit(self, change: Change, row: bytes) -> None:
+        tenant = change.tenant
+        seq = self._log(change, "audit", Subject())
+        linked = self._chain.link(self.hashes.get(tenant, b""), row) if self._chain else b""
+        self.hashes[tenant] = linked
+        self._audit_rows.append((tenant, seq, row, linked))
+
+    def _set_timers(self, change: Change) -> None:
+        tenant = change.tenant
+        for entity_id, name in change.drop_timers:
+            self._timers[tenant, entity_id, name] = None
+        for t in change.set_timers:
+            row = (tenant, t.entity_id, t.name, t.entity_type, t.due_us, t.scope)
+            self._timers[tenant, t.entity_id, t.name] = row
+
+    def _log(self, change: Change, kind: Kind, subject: Subject) -> int:
+        self.counters.seq += 1
+        seq, tx = self.counters.seq, self.counters.tx
+        about = (*subject[:4], _text(subject.attrs))
+        self._log_rows.append((seq, change.at_us, change.tenant, tx, kind, *about, change.actor, change.purpose))
+        return seq
+
+    @staticmethod
+    def _subject(key: Key, version: int, standing: Standing, attrs: tuple[str, ...] = ()) -> Subject:
+        types, scopes = orjson.loads(standing.types), orjson.loads(standing.scopes)
+        return Subject(key[1], next(iter(types), ""), next(iter(scopes), ""), version, attrs)
+
+    def _entity_rows(self) -> Mapping[str, list[Row]]:
+        gathered = _EntityRows()
+        for key, after in self._now.items():
+            before = self.entities.get(key, _NOTHING)
+            if before.row and before.row != after.row:
+                gathered.remove(key[0], before)
+                before = _NOTHING
+            stored = self._stored[key]
+            if stored is not None:
+                gathered.put(key, before, after, stored)
+        return gathered.all()
+
+    def _record_rows(self) -> Mapping[str, list[Row]]:
+        rows: dict[str, list[Row]] = {"record_delete": [], "record_insert": [], "record_update": []}
+        for key, record in self._records.items():
+            before = self.records.get(key)
+            if before and (record is None or record.row != before.row):
+                rows["record_delete"].append((before.row,))
+                before = None
+            if record is None:
+                continue
+            if before:
+                rows["record_update"].append((record.version, record.modified_us, record.doc, record.row))
+            else:
+                times = (record.created_us, record.modified_us)
+                rows["record_insert"].append((record.row, *key, record.version, *times, record.doc))
+        return rows
+
+
+class _EntityRows:
+    """The rows of entities and of the ways to find them; of these only the difference is written."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, list[Row]] = {name: [] for name in _ENTITY_STATEMENTS}
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def all(self) -> Mapping[str, list[Row]]:
+        """Return the rows of each statement, in the order of writing."""
+        return {**self._rows, "type_count": [(*name, number) for name, number in self._counts.items() if number]}
+
+    def remove(self, tenant: str, before: Standing) -> None:
+        """Take an entity away."""
+        self._rows["entity_delete"].append((before.row,))
+        self._index(tenant, before, _NOTHING)
+
+    def put(self, key: Key, before: Standing, after: Standing, stored: Stored) -> None:
+        """Write an entity in the place of `before`."""
+        facets = after[4:]
+        if before.row:
+            row: Row = (*facets, after.version, stored.modified_us, stored.doc, after.row)
+            self._rows["entity_update"].append(row)
+        else:
+            times = (stored.created_us, stored.modified_us, after.created_seq)
+            self._rows["entity_insert"].append((after.row, *key, *facets, after.version, *times, stored.doc))
+        self._index(key[0], before, after)
+
+    def _index(self, tenant: str, before: Standing, after: Standing) -> None:
+        rows, row = self._rows, after.row or before.row
+        if before.types != after.types:
+            gone, new = _difference(before.types, after.types)
+            rows["type_delete"] += [(tenant, one, row) for one in gone]
+            rows["type_insert"] += [(tenant, one, row) for one in new]
+            self._counts.subtract((tenant, one) for one in gone)
+            self._counts.update((tenant, one) for one in new)
+        if before.scopes != after.scopes:
+            gone, new = _difference(before.scopes, after.scopes, scopes=True)
+            rows["scope_delete"] += [(tenant, one, row) for one in gone]
+            rows["scope_insert"] += [(tenant, one, row) for one in new]
+        if before.keys != after.keys:
+            gone, new = _difference(before.keys, after.keys)
+            rows["key_delete"] += [(tenant, *one, row) for one in gone]
+            rows["key_insert"] += [(tenant, *one, row) for one in new]
+        if before.box != after.box:
+            if after.box:
+                rows["place_put"].append((row, *orjson.loads(after.box)))
+            else:
+                rows["place_delete"].append((row,))
+
+
+_ENTITY_STATEMENTS = (
+    "entity_delete",
+    "type_delete",
+    "scope_delete",
+    "key_delete",
+    "place_delete",
+    "entity_insert",
+    "entity_update",
+    "type_insert",
+    "scope_insert",
+    "key_insert",
+    "place_put",
+)
+
+
+def _difference(before: str, after: str, *, scopes: bool = False) -> tuple[list[Any], list[Any]]:
+    """Return (gone, new) of two JSON lists, each value once and in its order."""
+    old, new = (
+        dict.fromkeys(scope_key(one) if scopes else one if isinstance(one, str) else tuple(one) for one in values)
+        for values in (orjson.loads(before), orjson.loads(after))
+    )
+    return [one for one in old if one not in new], [one for one in new if one not in old]
+
+
+def _columns(fact: Fact) -> tuple[Any, ...]:
+    return fact.dataset_id, fact.observed_us, fact.number, fact.doc
+
+
+def _fresh_text(values: tuple[Any, ...]) -> str:
+    return orjson.dumps(values).decode()
+
+
+#: Return a list as JSON; the same few types, scopes and names of attributes are written again and again.
+_text = lru_cache(4096)(_fresh_text)

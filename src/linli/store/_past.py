@@ -1,0 +1,49 @@
+"""Builds the questions about history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ._change import By, Numbers
+from ._queries import queries
+
+_SQL = queries("read")
+_TIME: dict[By, str] = {"observed": "observed_us", "written": "at_us"}
+_FIRST_US, _LAST_US = -(2**63), 2**63 - 1
+
+Query = tuple[str, tuple[Any, ...]]
+
+
+def past_query(
+    tenant: str,
+    entity_id: str,
+    attr: str | None,
+    *,
+    since_us: int | None,
+    until_us: int | None,
+    by: By,
+    newest_first: bool,
+    limit: int,
+) -> Query:
+    """Return the query for facts in the order of time; attr None = all."""
+    way = "DESC" if newest_first else "ASC"
+    sql = _SQL["past"].format(time=_TIME[by], way=way, attr="" if attr is None else _SQL["past_attr"])
+    named = () if attr is None else (attr,)
+    return sql, (tenant, entity_id, *named, *_between(since_us, until_us), limit)
+
+
+def numbers_query(*which: str, since_us: int | None, until_us: int | None, by: By) -> Query:
+    """Return the query for times and numbers; `which`: tenant, entity, attribute, dataset."""
+    return _SQL["numbers"].format(time=_TIME[by]), (*which, *_between(since_us, until_us))
+
+
+def as_arrays(rows: list[tuple[int, float]]) -> Numbers:
+    """Return rows of (time, number) as two arrays."""
+    times = np.fromiter((time for time, _ in rows), np.int64, len(rows))
+    return times, np.fromiter((number for _, number in rows), np.float64, len(rows))
+
+
+def _between(since_us: int | None, until_us: int | None) -> tuple[int, int]:
+    return _FIRST_US if since_us is None else since_us, _LAST_US if until_us is None else until_us
