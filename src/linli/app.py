@@ -10,8 +10,9 @@ from typing import Literal
 
 from linli.base import Clock, Ids, Settings, SteppedClock, read_json, seeded, setting
 from linli.base.errors import BadSetting, LinliError, StartError
-from linli.broker import TENANT, Broker
+from linli.broker import TENANT, Broker, Fetching
 from linli.dispatch import Dispatch, Tuning
+from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
 from linli.store import SqliteStore
 from linli.travel import Network
@@ -36,9 +37,6 @@ POLICY = setting(
 PACKS_OFF = setting("packs.off", "", "Keys of built-in packs that are switched off, with commas.")
 PACKS_DIR = setting("packs.dir", "", "Folder with further packs, one folder each.")
 
-EGRESS_ALLOW = setting(
-    "egress.allow", [], "Hosts (host or host:port) to which this node may send although they lie inside."
-)
 PAGE_INSTANCES = setting(
     "history.page_instances", 30, "How many instances of attributes one temporal answer holds at most."
 )
@@ -190,10 +188,11 @@ class BrokerPlan:
 
 @dataclass(slots=True)
 class BrokerNode:
-    """One running broker: its store and its web application; no packs, no dispatch, no faces."""
+    """One running broker: its store, its way out and its web application; no packs, no dispatch, no faces."""
 
     store: SqliteStore
     broker: Broker
+    egress: Egress
     web: BrokerApp
     doors: BrokerDoors
 
@@ -204,7 +203,8 @@ class BrokerNode:
         """End what would keep a connection open: a broker has no streams."""
 
     async def stop(self) -> None:
-        """Stop in order: engines, store."""
+        """Stop in order: engines, what goes out, store."""
+        await self.egress.close()
         await self.store.close()
 
 
@@ -216,6 +216,7 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
     settings = plan.settings
     contexts = _mapped(plan.context_map) if plan.context_map else {}
     store = _opened(settings, plan.data)
+    egress = _egress(settings)
     broker = Broker(
         store,
         vocabulary(),
@@ -225,6 +226,7 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
         home_scope=settings[NODE_SCOPE],
         contexts=contexts,
         default_context="core",
+        fetching=Fetching(egress, frozenset(settings[CONTEXT_HOSTS]), settings[CONTEXT_WAIT]),
     )
     doors = BrokerDoors(
         broker=broker,
@@ -236,7 +238,17 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
         ),
         trouble=lambda: store.trouble,
     )
-    return BrokerNode(store, broker, BrokerApp(doors), doors)
+    return BrokerNode(store, broker, egress, BrokerApp(doors), doors)
+
+
+def _egress(settings: Settings) -> Egress:
+    return Egress(
+        settings[ALLOW],
+        schemes=settings[SCHEMES],
+        connect_s=settings[CONNECT_S],
+        total_s=settings[TOTAL_S],
+        ca_file=settings[CA_FILE],
+    )
 
 
 def _mapped(file: Path) -> Mapping[str, Path]:

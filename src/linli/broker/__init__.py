@@ -9,7 +9,7 @@ broker knows nothing of calls, cases or packs, delivers nothing inside a request
 
 from ._batches import BATCH_MAX, Batch
 from ._broker import Broker
-from ._contexts import Contexts
+from ._contexts import ContextKind, Contexts, Fetching, Held, Use
 from ._form import checked_id, checked_name
 from ._ground import TENANT
 from ._log import Log
@@ -24,8 +24,11 @@ __all__ = [
     "TENANT",
     "Batch",
     "Broker",
+    "ContextKind",
     "Contexts",
     "Draft",
+    "Fetching",
+    "Held",
     "Log",
     "Node",
     "Page",
@@ -33,6 +36,7 @@ __all__ = [
     "Projection",
     "Query",
     "Terms",
+    "Use",
     "checked_id",
     "checked_name",
     "read_near",

@@ -18,7 +18,7 @@ from linli.trust import Act, AllowTable, Decision, Thing, Verb
 from linli.vocab import Vocab
 
 from ._answers import Answers
-from ._contexts import Contexts
+from ._contexts import Contexts, Fetching
 from ._keys import Keys
 from ._log import Log
 from ._plain import Attrs, Doc
@@ -60,14 +60,17 @@ class Ground:
         home_scope: str,
         contexts: Mapping[str, Path] | None = None,
         default_context: str = "linli",
+        fetching: Fetching | None = None,
     ) -> None:
         """Stand on a store. `home_scope`: where entities of ours belong that come without a scope.
 
-        `contexts`: further @context documents by URL; nothing is ever fetched. `default_context`: which context holds
-        for requests that name none, "linli" (ours) or "core" (the bare standard).
+        `contexts`: further @context documents by URL. `fetching`: how others may be fetched; without it none is.
+        `default_context`: which context holds for requests that name none, "linli" (ours) or "core" (the bare standard).
         """
         self.ids = ids
-        self.contexts = Contexts(vocab, contexts or {}, default=default_context)
+        self.contexts = Contexts(
+            vocab, contexts or {}, default=default_context, store=store, clock=clock, fetching=fetching
+        )
         self.log = Log(store, TENANT)
         self._store = store
         self._vocab = vocab

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
+from urllib.parse import urljoin
 
 import orjson
 
@@ -146,6 +147,8 @@ class Reading:
         self._define(_inside(core_document(version)), core=True)
 
     def _take_url(self, url: str, above: tuple[str, ...], depth: int) -> None:
+        if above:
+            url = urljoin(above[-1], url)
         if url in above:
             raise BadRequestData("@context: a context stands inside itself.")
         self._joined += 1
@@ -238,6 +241,14 @@ def compiled(said: Any, document_of: Callable[[str], Any]) -> tuple[Terms, list[
     read = Reading(document_of, _core())
     read.take(said)
     return Terms(read, said), list(read.urls)
+
+
+def checked_context(said: Any) -> None:
+    """Check the form of what stands under @context; what it names by URL is not looked at.
+
+    Raises: BadRequestData.
+    """
+    Reading(lambda _: {"@context": {}}, _core()).take(said)
 
 
 def _inside(document: Any) -> Any:

@@ -10,7 +10,7 @@ from linli.base.errors import LinliError, OperationNotSupported, ResourceNotFoun
 from linli.broker import Broker
 from linli.trust import Act
 
-from . import _batches, _entities, _queries
+from . import _batches, _contexts, _entities, _queries
 from ._desk import Desk, Route, Routes
 from ._http import (
     Answer,
@@ -37,7 +37,7 @@ def _joined(*parts: Routes) -> Routes:
 
 
 #: everything that is offered, path by path
-ROUTES: Routes = _joined(_entities.ROUTES, _queries.ROUTES, _batches.ROUTES)
+ROUTES: Routes = _joined(_entities.ROUTES, _queries.ROUTES, _batches.ROUTES, _contexts.ROUTES)
 
 #: the same by (first segment, number of segments)
 _BY_FORM: dict[tuple[str, int], list[tuple[tuple[str, ...], Mapping[str, Route]]]] = {}

@@ -56,6 +56,12 @@ class Asked:
         return said or TENANT
 
     @property
+    def base(self) -> str:
+        """The scheme and host under which this node was called."""
+        host = self.headers.get(b"host", b"localhost").decode("latin-1")
+        return f"{self.scope.get('scheme', 'http')}://{host}"
+
+    @property
     def sends_ld_json(self) -> bool:
         """Whether the body is application/ld+json."""
         return media_of(self.headers) == LD_JSON
