@@ -87,6 +87,41 @@ class HttpTransport:
         await self._http.aclose()
 
 
+class SyncTransport(Protocol):
+    """As Transport, for those who have no event loop."""
+
+    def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Return the whole answer.
+
+        Raises: NodeUnreachable.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class SyncHttpTransport:
+    """Over the network, without an event loop; several threads may share it."""
+
+    def __init__(self, base_url: str) -> None:
+        """Talk to the node at `base_url`, like http://127.0.0.1:8800."""
+        self._http = httpx.Client(base_url=base_url, timeout=TIMEOUT_S, trust_env=False)
+
+    def ask(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Return the whole answer."""
+        try:
+            response = self._http.request(method, target, headers=dict(headers), content=body)
+        except httpx.TransportError as error:
+            raise NodeUnreachable(f"{method} {target}: {error or type(error).__name__}") from error
+        return Answer(response.status_code, response.headers, response.content)
+
+    def close(self) -> None:
+        """Close the pool."""
+        self._http.close()
+
+
 class DirectTransport:
     """Into an ASGI callable of the same process: no socket, no copy, no task of its own for a plain request.
 

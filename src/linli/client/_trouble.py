@@ -25,10 +25,19 @@ class ClientProblem(Exception):
             problem = read_json(body)
         except LinliError:
             problem = None
+        kind = {404: NotFound, 409: AlreadyThere}.get(status, cls)
         if not isinstance(problem, dict):
-            return cls(status, "Unreadable", body[:DETAIL_LENGTH_MAX].decode("utf-8", "replace"))
+            return kind(status, "Unreadable", body[:DETAIL_LENGTH_MAX].decode("utf-8", "replace"))
         code = str(problem.get("type", "")).rstrip("/").rsplit("/", 1)[-1]
-        return cls(status, code or "Unnamed", str(problem.get("detail") or problem.get("title") or ""))
+        return kind(status, code or "Unnamed", str(problem.get("detail") or problem.get("title") or ""))
+
+
+class NotFound(ClientProblem):
+    """What was asked for is not there (404), or is hidden from this asker."""
+
+
+class AlreadyThere(ClientProblem):
+    """The id is taken, or others were faster (409)."""
 
 
 class NodeUnreachable(Exception):
