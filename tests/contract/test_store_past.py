@@ -97,6 +97,14 @@ async def test_numbers_come_as_arrays_in_the_order_of_time(store: Store) -> None
         assert (got[0].tolist(), got[1].tolist()) == (times, numbers), asked
 
 
+async def test_past_names_are_every_attribute_and_dataset_that_has_history(store: Store) -> None:
+    assert await store.past_names("default", ONE) == []
+    await store.commit(a_change(10, a_put(N, M)))
+    await store.commit(a_change(20, a_put(DATED, N)))
+    await store.commit(a_change(30, past=(AddPast(TWO, (Fact("other", "", b"1"),)),)))
+    assert await store.past_names("default", ONE) == sorted({(one.attr, one.dataset_id) for one in (N, M, DATED)})
+
+
 async def test_as_of_gives_what_stood_at_a_position(store: Store) -> None:
     await store.commit(a_change(10, a_put(N, M)))
     await store.commit(a_change(20, a_put(Fact("n", "", b"3"), DATED)))

@@ -93,11 +93,12 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Remove an entity, its keys, its history and its timers; an absent one is ResourceNotFound, a wrong version
-    Conflict."""
+    """Remove an entity, its keys, its timers and (unless `keep_past`) its history; an absent one is ResourceNotFound, a
+    wrong version Conflict."""
 
     entity_id: str
     expect_version: int | None = None
+    keep_past: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,6 +339,10 @@ class Store(Protocol):
 
         Shapes: both (n,). Units: microseconds; whatever the attribute is measured in.
         """
+        ...
+
+    async def past_names(self, tenant: str, entity_id: str) -> list[tuple[str, str]]:
+        """Return every attribute and dataset of which an entity has any history, in this order."""
         ...
 
     async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:

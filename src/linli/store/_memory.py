@@ -156,6 +156,10 @@ class MemoryStore:
         ]
         return np.array([t for t, _ in dated], np.int64), np.array([n for _, n in dated], np.float64)
 
+    async def past_names(self, tenant: str, entity_id: str) -> list[tuple[str, str]]:
+        """Return what has any history. See Store."""
+        return sorted({(row.fact.attr, row.fact.dataset_id) for row in self._past_of(tenant, entity_id, None)})
+
     async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:
         """Return what stood at a position of the log. See Store."""
         added = self._tenant(tenant).added

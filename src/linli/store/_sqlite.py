@@ -158,6 +158,10 @@ class SqliteStore:
         query = numbers_query(tenant, entity_id, attr, dataset_id, since_us=since_us, until_us=until_us, by=by)
         return as_arrays(self._read(*query))
 
+    async def past_names(self, tenant: str, entity_id: str) -> list[tuple[str, str]]:
+        """Return what has any history. See Store."""
+        return [(attr, dataset_id) for attr, dataset_id in self._read(_SQL["past_names"], (tenant, entity_id))]
+
     async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:
         """Return what stood at a position of the log. See Store."""
         return [_past(row) for row in self._read(_SQL["as_of"], (tenant, entity_id, seq))]

@@ -35,6 +35,9 @@ SELECT {time}, number FROM history
 WHERE tenant = ? AND entity_id = ? AND attr = ? AND dataset_id = ? AND number IS NOT NULL AND {time} >= ? AND {time} < ?
 ORDER BY {time}, seq, nth;
 
+-- past_names
+SELECT DISTINCT attr, dataset_id FROM history WHERE tenant = ? AND entity_id = ? ORDER BY attr, dataset_id;
+
 -- as_of
 SELECT seq, nth, at_us, attr, dataset_id, doc, observed_us, number FROM (
     SELECT *, row_number() OVER (PARTITION BY attr, dataset_id ORDER BY seq DESC, nth DESC) AS age FROM history AS h
