@@ -453,8 +453,9 @@ async def test_a_box_that_is_none_is_refused_by_name(store: Store, box: tuple[fl
     assert await store.get("default", ONE) is None
 
 
-async def test_text_that_is_not_unicode_is_refused_and_disturbs_nobody(store: Store) -> None:
-    wrong = store.commit(a_change(a_put("urn:x:\ud800")))
+@pytest.mark.parametrize("name", ["urn:x:\ud800", "urn:x:\0"])
+async def test_text_that_not_every_engine_can_keep_is_refused_and_disturbs_nobody(store: Store, name: str) -> None:
+    wrong = store.commit(a_change(a_put(name)))
     right = store.commit(a_change(a_put()))
     first, second = await asyncio.gather(wrong, right, return_exceptions=True)
     assert isinstance(first, BadRequestData)

@@ -15,7 +15,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from linli.base.errors import LinliError
-from linli.store import Change, Delete, Fact, Find, MemoryStore, Put, SqliteStore, Store, Timer
+from linli.store import (
+    AddPast,
+    Change,
+    Delete,
+    DropPast,
+    DropRecord,
+    EditPast,
+    Fact,
+    Find,
+    MemoryStore,
+    Put,
+    PutRecord,
+    SqliteStore,
+    Store,
+    Timer,
+)
 from linli.store._finding import plan, plan_count
 
 TENANTS = ("default", "other")
@@ -29,7 +44,16 @@ degrees = st.sampled_from([-180.0, -0.125, 0.0, 2.0**-20, 36.0625, 117.0078125, 
 boxes = st.tuples(degrees, degrees, degrees, degrees).map(
     lambda d: (min(d[0], d[2]), min(d[1], d[3]), max(d[0], d[2]), max(d[1], d[3]))
 )
-facts = st.builds(Fact, st.sampled_from(["a", "b"]), st.sampled_from(["", "urn:d"]), st.none() | st.binary(max_size=3))
+ATTRS, DATASETS, KINDS, RECORDS = ("a", "b"), ("", "urn:d"), ("subscription", "context"), ("urn:r:1", "urn:r:2")
+facts = st.builds(
+    Fact,
+    st.sampled_from(ATTRS),
+    st.sampled_from(DATASETS),
+    st.none() | st.binary(max_size=3),
+    st.none() | st.integers(-5, 5),
+    st.none() | st.sampled_from([0.5, -1.0, 3.0]),
+    st.booleans(),
+)
 puts = st.builds(
     Put,
     entity_id=st.sampled_from(IDS),
@@ -43,6 +67,28 @@ puts = st.builds(
     expect_version=st.sampled_from([None, None, None, 0, 1, 2]),
 )
 deletes = st.builds(Delete, st.sampled_from(IDS), st.sampled_from([None, None, 1, 2]))
+records = st.builds(
+    PutRecord,
+    st.sampled_from(KINDS),
+    st.sampled_from(RECORDS),
+    st.binary(max_size=3),
+    st.sampled_from([None, None, 0, 1]),
+    st.booleans(),
+) | st.builds(DropRecord, st.sampled_from(KINDS), st.sampled_from(RECORDS), st.sampled_from([None, None, 1]))
+pasts = (
+    st.builds(AddPast, st.sampled_from(IDS), st.lists(facts, max_size=3).map(tuple))
+    | st.builds(
+        EditPast,
+        st.sampled_from(IDS),
+        st.sampled_from(ATTRS),
+        st.integers(1, 12),
+        st.integers(0, 1),
+        st.none() | facts,
+    )
+    | st.builds(
+        DropPast, st.sampled_from(IDS), st.none() | st.sampled_from(ATTRS), st.none() | st.sampled_from(DATASETS)
+    )
+)
 timer_names = st.sampled_from(["late", "close"])
 timers = st.builds(
     Timer, st.sampled_from(IDS), st.sampled_from(TYPES), timer_names, st.integers(0, 20), st.sampled_from(["", "/cn"])
@@ -55,6 +101,8 @@ changes = st.builds(
     at_us=st.integers(1, 10**9),
     puts=st.lists(puts, max_size=4).map(tuple),
     deletes=st.lists(deletes, max_size=1).map(tuple),
+    records=st.lists(records, max_size=2).map(tuple),
+    past=st.just(()) | st.lists(pasts, max_size=2).map(tuple),
     set_timers=st.lists(timers, max_size=2).map(tuple),
     drop_timers=st.lists(st.tuples(st.sampled_from(IDS), timer_names), max_size=1).map(tuple),
     cursor=st.none() | st.tuples(st.sampled_from(["r", "s"]), st.integers(0, 50)),
@@ -131,10 +179,48 @@ class SideBySide(RuleBasedStateMachine):
         assert all(later.seq > earlier.seq for earlier, later in itertools.pairwise(rows))
         self.both("audit_since", tenant, seq, limit=limit)
 
-    @rule(tenant=st.sampled_from(TENANTS), entity_id=st.sampled_from(IDS), limit=st.sampled_from([1, 1000]))
-    def remember(self, tenant: str, entity_id: str, limit: int) -> None:
-        for attr in ("a", "b"):
-            self.both("history", tenant, entity_id, attr, limit=limit)
+    @rule(
+        tenant=st.sampled_from(TENANTS),
+        entity_id=st.sampled_from(IDS),
+        attr=st.none() | st.sampled_from(ATTRS),
+        between=st.tuples(*[st.none() | st.integers(-4, 6)] * 2),
+        by=st.sampled_from(["written", "observed"]),
+        newest_first=st.booleans(),
+        limit=st.sampled_from([1, 1000]),
+    )
+    def remember(self, tenant: str, entity_id: str, attr: str | None, between: Any, limit: int, **how: Any) -> None:
+        times = dict(zip(("since_us", "until_us"), between, strict=True))
+        self.both("past", tenant, entity_id, attr, **times, **how, limit=limit)
+        self.both("history", tenant, entity_id, attr or "a", limit=limit)
+
+    @rule(
+        tenant=st.sampled_from(TENANTS),
+        entity_id=st.sampled_from(IDS),
+        attr=st.sampled_from(ATTRS),
+        dataset_id=st.sampled_from(DATASETS),
+        since_us=st.none() | st.integers(-4, 6),
+        by=st.sampled_from(["written", "observed"]),
+    )
+    def count_up(self, tenant: str, entity_id: str, attr: str, dataset_id: str, **how: Any) -> None:
+        asked = (tenant, entity_id, attr, dataset_id)
+        got = [self.runner.run(store.numbers(*asked, **how)) for store in (self.memory, self.sqlite)]
+        told = [(times.tolist(), numbers.tolist()) for times, numbers in got]
+        assert told[1:] == told[:-1]
+
+    @rule(tenant=st.sampled_from(TENANTS), entity_id=st.sampled_from(IDS), seq=st.integers(0, 30))
+    def look_back(self, tenant: str, entity_id: str, seq: int) -> None:
+        self.both("as_of", tenant, entity_id, seq)
+
+    @rule(
+        tenant=st.sampled_from(TENANTS),
+        kind=st.sampled_from(KINDS),
+        after=st.integers(0, 5),
+        limit=st.sampled_from([1, 1000]),
+    )
+    def look_up(self, tenant: str, kind: str, after: int, limit: int) -> None:
+        self.both("records", tenant, kind, after=after, limit=limit)
+        for record_id in RECORDS:
+            self.both("record", tenant, kind, record_id)
 
     @rule()
     def open_again(self) -> None:
@@ -151,6 +237,7 @@ class SideBySide(RuleBasedStateMachine):
             self.both("head", tenant)
             self.both("next_due", tenant)
             self.both("types", tenant)
+        self.both("tenants")
 
     def teardown(self) -> None:
         self.runner.run(self.sqlite.close())

@@ -162,6 +162,10 @@ class DropPast:
     attr: str | None = None
     dataset_id: str | None = None
 
+    def covers(self, attr: str, dataset_id: str) -> bool:
+        """Tell whether facts of this attribute and dataset go."""
+        return self.attr is None or (self.attr == attr and self.dataset_id in (None, dataset_id))
+
 
 PastChange = AddPast | EditPast | DropPast
 

@@ -31,7 +31,7 @@ def checked(change: Change) -> Change:
     """Return `change`, which any store can write; a wrong one is a defect of the caller, found at once.
 
     Raises: BadRequestData: a box whose edges are not finite or stand the wrong way round; a number that is not finite;
-    text that is not Unicode.
+    text that is not Unicode or holds NUL.
     """
     _check_text((change.tenant, change.actor, change.purpose))
     for put in change.puts:
@@ -119,9 +119,11 @@ def _check_facts(facts: Iterable[Fact]) -> None:
 
 def _check_text(texts: Iterable[str]) -> None:
     try:
-        "".join(texts).encode()
+        holds_nul = b"\0" in "".join(texts).encode()
     except UnicodeEncodeError as error:
         raise BadRequestData("A text holds characters that are not Unicode.") from error
+    if holds_nul:
+        raise BadRequestData("A text holds the character NUL.")
 
 
 def _check_box(entity_id: str, box: Box) -> None:

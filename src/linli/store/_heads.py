@@ -20,9 +20,13 @@ class Heads:
 
     def head(self, tenant: str) -> int:
         """Return the position of the newest row."""
-        if tenant not in self._heads:
-            self._heads[tenant] = self._load(tenant)
-        return self._heads[tenant]
+        known = self._heads.get(tenant)
+        if known is None:
+            known = self._load(tenant)
+            # Names that never wrote are not kept: anybody may ask for any.
+            if known:
+                self._heads[tenant] = known
+        return known
 
     def raise_to(self, heads: Mapping[str, int]) -> None:
         """Take new heads, and wake everybody who waits for these tenants."""

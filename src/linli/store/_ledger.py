@@ -260,9 +260,10 @@ class Ledger:
         before = self._standing(key)
         self._now[key] = _NOTHING
         self._stored[key] = None
-        self._history.pop(key, None)
-        self._firsts.pop(key, None)
-        self._forgotten[key] = None
+        if not delete.keep_past:
+            self._history.pop(key, None)
+            self._firsts.pop(key, None)
+            self._forgotten[key] = None
         self._timers_forgotten[key] = None
         for timer in [timer for timer in self._timers if timer[:2] == key]:
             del self._timers[timer]
@@ -315,7 +316,7 @@ class Ledger:
         else:
             self._past.append(("dataset_delete", (*key, drop.attr, drop.dataset_id)))
         kept = self._history.get(key, [])
-        kept[:] = [row for row in kept if not (drop.attr in (None, row[2]) and drop.dataset_id in (None, row[5]))]
+        kept[:] = [row for row in kept if not drop.covers(row[2], row[5])]
 
     def _keep(self, key: Key, facts: Sequence[Fact], seq: int, at_us: int, standing: Standing) -> None:
         """Take facts into history; a first one under the creation of its entity."""

@@ -18,7 +18,6 @@ from ._change import (
     Change,
     Committed,
     Delete,
-    DropPast,
     DropRecord,
     EditPast,
     Fact,
@@ -297,7 +296,8 @@ class MemoryStore:
 
     def _delete(self, tenant: _Tenant, change: Change, delete: Delete) -> None:
         old = tenant.entities.pop(delete.entity_id).stored
-        tenant.history.pop(delete.entity_id, None)
+        if not delete.keep_past:
+            tenant.history.pop(delete.entity_id, None)
         for key in [key for key in tenant.timers if key[0] == delete.entity_id]:
             del tenant.timers[key]
         self._log(tenant, change, "delete", Subject.of(old))
@@ -343,7 +343,7 @@ class MemoryStore:
             rows[:] = [after for row in rows if (after := _edited(row, past))]
         else:
             rows = tenant.history.get(past.entity_id, [])
-            rows[:] = [row for row in rows if not _is_dropped(row.fact, past)]
+            rows[:] = [row for row in rows if not past.covers(row.fact.attr, row.fact.dataset_id)]
 
     def _keep(self, tenant: _Tenant, entity_id: str, facts: tuple[Fact, ...], seq: int, at_us: int) -> None:
         stands = entity_id in tenant.entities
@@ -431,10 +431,6 @@ def _edited(row: Past, edit: EditPast) -> Past | None:
     if (row.fact.attr, *_position(row)) != (edit.attr, edit.seq, edit.nth):
         return row
     return row._replace(fact=replace(edit.fact, attr=edit.attr, first=False)) if edit.fact else None
-
-
-def _is_dropped(fact: Fact, drop: DropPast) -> bool:
-    return drop.attr in (None, fact.attr) and drop.dataset_id in (None, fact.dataset_id)
 
 
 def _time(row: Past, by: By) -> int | None:

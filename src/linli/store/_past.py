@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from ._queries import queries
 _SQL = queries("read")
 _TIME: dict[By, str] = {"observed": "observed_us", "written": "at_us"}
 _FIRST_US, _LAST_US = -(2**63), 2**63 - 1
+
+_TIME_AND_NUMBER = np.dtype([("time", np.int64), ("number", np.float64)])
 
 Query = tuple[str, tuple[Any, ...]]
 
@@ -39,10 +42,11 @@ def numbers_query(*which: str, since_us: int | None, until_us: int | None, by: B
     return _SQL["numbers"].format(time=_TIME[by]), (*which, *_between(since_us, until_us))
 
 
-def as_arrays(rows: list[tuple[int, float]]) -> Numbers:
-    """Return rows of (time, number) as two arrays."""
-    times = np.fromiter((time for time, _ in rows), np.int64, len(rows))
-    return times, np.fromiter((number for _, number in rows), np.float64, len(rows))
+def as_arrays(rows: Iterable[tuple[int, float]]) -> Numbers:
+    """Return rows of (time, number), which come as they were written, as two arrays in the order of time."""
+    table = np.fromiter(rows, _TIME_AND_NUMBER)
+    order = np.argsort(table["time"], kind="stable")
+    return table["time"][order], table["number"][order]
 
 
 def _between(since_us: int | None, until_us: int | None) -> tuple[int, int]:

@@ -33,7 +33,7 @@ AND attr = ?
 -- numbers
 SELECT {time}, number FROM history
 WHERE tenant = ? AND entity_id = ? AND attr = ? AND dataset_id = ? AND number IS NOT NULL AND {time} >= ? AND {time} < ?
-ORDER BY {time}, seq, nth;
+ORDER BY seq, nth;
 
 -- past_names
 SELECT DISTINCT attr, dataset_id FROM history WHERE tenant = ? AND entity_id = ? ORDER BY attr, dataset_id;
