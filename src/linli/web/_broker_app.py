@@ -16,6 +16,7 @@ from ._answers import ERRORS, answer
 from ._asking import Asking
 from ._entrance import App, Entrance
 from ._ngsild import NgsiLd
+from ._openapi import described
 
 
 @dataclass(slots=True)
@@ -36,7 +37,10 @@ class BrokerApp(Entrance):
         self._doors = doors
         self._ngsild = NgsiLd(doors.broker, doors.asking.act)
         self._pages = Starlette(
-            routes=[Route("/health", self.health, methods=["GET"])],
+            routes=[
+                Route("/health", self.health, methods=["GET"]),
+                Route("/openapi.json", described, methods=["GET"]),
+            ],
             exception_handlers=ERRORS,
         )
 

@@ -1,0 +1,135 @@
+"""The NGSI-LD door as an OpenAPI 3.1 document, written from its routes: the same routes give the same bytes."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from linli import __version__
+from linli.base import write_json
+
+from ._ngsild import ROUTES
+from ._ngsild._desk import Route, Routes
+from ._ngsild._http import ROOT
+from ._openapi_forms import ANSWERS, BODIES, HEADERS, NAMES, PARAMETERS, PROBLEMS, SCHEMAS
+
+Json = dict[str, Any]
+
+_MEDIA = ("application/json", "application/ld+json")
+_PROBLEM = "application/problem+json"
+
+
+async def described(_: Request) -> Response:
+    """Describe the NGSI-LD door as OpenAPI 3.1, for programs that write clients or tests."""
+    return Response(_here(), media_type="application/json")
+
+
+@cache
+def _here() -> bytes:
+    return openapi(ROUTES)
+
+
+def openapi(routes: Routes) -> bytes:
+    """Return the document. Parts of routes that the tables of `_openapi_forms` do not know are described as any JSON."""
+    paths = {_path(path): dict(_methods(path, methods)) for path, methods in sorted(routes.items())}
+    document = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "linli: NGSI-LD",
+            "version": __version__,
+            "description": "ETSI GS CIM 009 V1.9.1. Every error is problem details, which say what to do.",
+        },
+        "servers": [{"url": ROOT}],
+        "paths": paths,
+        "components": {
+            "schemas": SCHEMAS,
+            "parameters": {name: _header(name, *said) for name, said in HEADERS.items()},
+            "responses": {str(status): _answer(said, "Problem", (_PROBLEM,)) for status, said in PROBLEMS.items()},
+        },
+    }
+    return write_json(document, pretty=True)
+
+
+def _path(path: tuple[str, ...]) -> str:
+    return "/" + "/".join(
+        f"{{{name}}}" if said == "{}" else said for said, name in zip(path, _names(path), strict=True)
+    )
+
+
+def _names(path: tuple[str, ...]) -> Iterator[str]:
+    """Yield a name for each segment; of two ids in a row the second is an instance's."""
+    before = ""
+    for said in path:
+        yield ("instanceId" if before == "{}" else NAMES.get(before, "id")) if said == "{}" else said
+        before = said
+
+
+def _methods(path: tuple[str, ...], methods: Mapping[str, Route]) -> Iterator[tuple[str, Json]]:
+    for method, route in sorted(methods.items()):
+        yield method.lower(), _operation(method, path, route)
+
+
+def _operation(method: str, path: tuple[str, ...], route: Route) -> Json:
+    said = inspect.getdoc(route.handler) or ""
+    has_body = method in {"POST", "PATCH", "PUT"}
+    operation: Json = {
+        "tags": [path[0]],
+        "operationId": f"{route.handler.__module__.rpartition('_')[2]}_{route.handler.__name__}".replace("__", "_"),
+        "summary": said.partition("\n")[0],
+        "parameters": list(_parameters(path, route)),
+        "responses": _responses(method, path, has_body=has_body),
+    }
+    if has_body:
+        name = BODIES.get((method, path), "Any")
+        media = _MEDIA if name != "Value" else _MEDIA[:1]
+        operation["requestBody"] = {"required": True, "content": {one: {"schema": _schema(name)} for one in media}}
+    return operation
+
+
+def _parameters(path: tuple[str, ...], route: Route) -> Iterator[Json]:
+    for said, name in zip(path, _names(path), strict=True):
+        if said == "{}":
+            schema = {"type": "string", "minLength": 1}
+            yield {"name": name, "in": "path", "required": True, "schema": schema}
+    for name in sorted(route.known):
+        schema, meaning = PARAMETERS.get(name, ({"type": "string"}, ""))
+        yield {"name": name, "in": "query", "schema": schema} | ({"description": meaning} if meaning else {})
+    yield from ({"$ref": f"#/components/parameters/{name}"} for name in HEADERS)
+
+
+def _responses(method: str, path: tuple[str, ...], *, has_body: bool) -> Json:
+    good = ANSWERS.get((method, path), {200: "Any"} if method == "GET" else {204: ""})
+    bad = {400, 403, 404, 406, 413, 503, 504} | ({409, 411, 415, 422} if has_body else {422})
+    return {
+        **{str(status): _answer(_WORDS[status], name, _MEDIA) for status, name in sorted(good.items())},
+        **{str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(bad)},
+    }
+
+
+_WORDS = {
+    200: "What was asked for.",
+    201: "Created; Location says where, or the body which.",
+    204: "Done.",
+    206: "The part of the time that Content-Range names; ask for the rest.",
+    207: "Done in part; the body says what was not, and why.",
+}
+
+
+def _answer(said: str, name: str, media: tuple[str, ...]) -> Json:
+    content = {one: {"schema": _schema(name)} for one in media} if name else {}
+    return {"description": said} | ({"content": content} if content else {})
+
+
+def _header(name: str, schema: Json, meaning: str) -> Json:
+    return {"name": name, "in": "header", "schema": schema, "description": meaning}
+
+
+def _schema(name: str) -> Json:
+    if name.startswith("list of "):
+        return {"type": "array", "items": _schema(name.removeprefix("list of "))}
+    return {} if name == "Any" else {"$ref": f"#/components/schemas/{name}"}
