@@ -65,7 +65,7 @@ WRONG = [
     ("urgency", [prop(1), prop(9, datasetId="urn:d:1")], "urgency[1]: must be a whole number from 0 to 3."),
     ("urgency", [prop(1), prop(2)], "urgency[1]: two instances with the same datasetId."),
     ("urgency", prop(1, unitCode="SEC"), "urgency: takes no unitCode."),
-    ("urgency", prop(1, observedAt="today"), f"urgency: observedAt: {TIME}"),
+    ("urgency", prop(1, observedAt="today"), f"urgency.observedAt: {TIME}"),
     ("receivedAt", prop("2026-11-23T02:15:07+08:00"), f"receivedAt: {TIME}"),
     ("receivedAt", prop("2026-11-23 02:15:07Z"), f"receivedAt: {TIME}"),
     ("receivedAt", prop("20261123T021507Z"), f"receivedAt: {TIME}"),
@@ -79,7 +79,7 @@ WRONG = [
     (
         "offeredTo",
         to(["urn:ngsi-ld:Helper:1", 7]),
-        "offeredTo: [1] must be the id of Helper, like urn:ngsi-ld:Helper:…",
+        "offeredTo.object[1]: must be the id of Helper, like urn:ngsi-ld:Helper:…",
     ),
     ("cause", to("urn:ngsi-ld:Gate:1"), "cause: must be the id of Device or Alert, like urn:ngsi-ld:Device:…"),
     ("place", geo("Point", [117.0]), "place: coordinates must be [lon, lat] in degrees (WGS-84)."),
@@ -113,7 +113,7 @@ WRONG = [
     (
         "description",
         {"type": "LanguageProperty", "languageMap": {"zh": ""}},
-        "description: zh: must be text of 1 to 20000 letters.",
+        "description.languageMap.zh: must be text of 1 to 20000 letters.",
     ),
     (
         "description",
@@ -173,7 +173,7 @@ def test_a_unit_is_taken_only_as_the_vocabulary_has_it() -> None:
 def test_a_skill_that_a_pack_adds_is_taken_when_it_is_a_code() -> None:
     assert faults("Helper", {"hasSkill": code(["carer", "dog_walker"])}, whole=False) == []
     assert faults("Helper", {"hasSkill": code(["dog walker"])}, whole=False) == [
-        "hasSkill: [0] must be a code: letters, digits and _, a letter first."
+        "hasSkill.vocab[0]: must be a code: letters, digits and _, a letter first."
     ]
     assert faults("Helper", {"hasSkill": code([])}, whole=False) == ["hasSkill: at least one value is needed."]
 

@@ -11,6 +11,7 @@ from linli.store import Change, Committed, Find, Put, Stored, Timer
 from linli.trust import Act, Decision, Verb
 from linli.vocab import EntityType, Fault
 
+from ._facts import facts_of
 from ._ground import Ground
 from ._keys import key_text
 from ._names import inner_name
@@ -144,7 +145,8 @@ class EngineDoor(Ground):
         if tuple(doc["scope"]) != before.scopes:
             self._allowed(act, verb or "change", replace(before, scopes=tuple(doc["scope"]), attrs=attrs))
         self._check(draft, entity_type, written, new=False)
-        return _Drawn(self._put(doc, attrs_before, changed, attrs, stored.version), doc, decision, stored.created_us)
+        facts = facts_of(attrs_before, doc["attrs"], changed)
+        return _Drawn(self._put(doc, facts, attrs, stored.version), doc, decision, stored.created_us)
 
     def _drawn_new(self, act: Act, draft: Draft, entity_type: EntityType, at_us: int, verb: Verb) -> _Drawn:
         scopes = list(draft.scopes) if draft.scopes else [self._home_scope]
@@ -153,12 +155,12 @@ class EngineDoor(Ground):
         attrs = tuple(map(self._names.short, changed))
         decision = self._allowed(act, verb, self._sight.thing(doc, attrs))
         self._check(draft, entity_type, written, new=True)
-        return _Drawn(self._put(doc, {}, changed, attrs, 0), doc, decision, at_us)
+        return _Drawn(self._put(doc, (), attrs, 0), doc, decision, at_us)
 
     def _check(self, draft: Draft, entity_type: EntityType, written: Mapping[str, Instance], *, new: bool) -> None:
         faults = self._vocab.check(entity_type.name, written, whole=new)
         faults += [
-            Fault(short, "is required.")
+            Fault(short, "required")
             for short, value in draft.values.items()
             if value is None and not new and (one := entity_type.attributes.get(short)) is not None and one.required
         ]

@@ -5,10 +5,11 @@ meanings or an attribute has no privacy class, purpose or retention. From there 
 one compiled check each. vocab never stores, never asks who is asking, and knows no rule of a service.
 """
 
-from ._check import MANY_MAX, STRING_LETTERS_MAX, TEXT_LETTERS_MAX
-from ._load import FORBIDDEN_NAME
-from ._model import MEMBER, Attribute, AttributeKind, CodeList, EntityType, Fault, Words
+from ._faults import Fault
+from ._model import MEMBER, Attribute, AttributeKind, CodeList, EntityType, Words
+from ._never import FORBIDDEN_NAME
 from ._publish import CONTEXT_URL, CORE_CONTEXT_URL
+from ._values import MANY_MAX, STRING_LETTERS_MAX, TEXT_LETTERS_MAX
 from ._vocab import Vocab, build, role_titles, vocabulary
 
 __all__ = [

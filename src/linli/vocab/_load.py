@@ -8,7 +8,10 @@ from typing import Any, get_args
 
 from linli.base.errors import BadVocabulary
 
-from ._model import Attribute, AttributeKind, CodeList, EntityType
+from ._forms import FORMS
+from ._model import Attribute, AttributeKind, CodeList, EntityType, Rule
+from ._never import FORBIDDEN_NAME
+from ._rules import attributes_of, kind_of
 
 OWN = "https://w3id.org/linli#"
 ETSI = "https://uri.etsi.org/ngsi-ld/"
@@ -75,22 +78,32 @@ RESERVED = frozenset(
         "valueType",
     ]
 )
-#: What is never written down, in whatever spelling: faces, fingerprints, religion, ethnicity, card numbers.
-FORBIDDEN_NAME = re.compile(
-    r"(?:^|_)face(?!s$)|Face(?!s$)|(?:^|_)iris|Iris|(?i:fingerprint|religio|ethnic|biometric|card_?number|health_?code)"
-)
-
 VALUES = frozenset(
     ["string", "text", "integer", "number", "boolean", "date", "datetime", "duration", "uri", "code", "object"]
 )
 _SHAPES = frozenset(["Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon"])
 _NAME = re.compile(r"^[a-z][A-Za-z0-9]{0,63}$")
 _TYPE = re.compile(r"^[A-Z][A-Za-z0-9]{0,63}$")
-_KEY = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,63}$")
+_KEY = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_]{0,63}$")
+_REUSE = re.compile(r"^dataModel\.[A-Za-z]+/[A-Za-z_]+@\d+\.\d+\.\d+$")
 _CLASSES = ("none", "personal", "sensitive")
 _PRIVACY = ("pii", "purpose", "keep_days", "keep_from", "mask")
 _TYPE_KEYS = frozenset(
-    ["type", "iri", "version", "status", "title", "text", "reuse", "id", "append_only", "default", "attribute"]
+    [
+        "type",
+        "iri",
+        "version",
+        "status",
+        "title",
+        "text",
+        "reuse",
+        "id",
+        "append_only",
+        "aggregate",
+        "default",
+        "rule",
+        "attribute",
+    ]
 )
 _ATTRIBUTE_KEYS = frozenset(
     [
@@ -106,6 +119,8 @@ _ATTRIBUTE_KEYS = frozenset(
         "min",
         "max",
         "choices",
+        "form",
+        "sample",
         "indexed",
         "title",
         "sdm_iri",
@@ -122,7 +137,7 @@ def code_list(name: str, tree: Mapping[str, Any]) -> CodeList:
         raise BadVocabulary(f"{place}: codes: at least one code is needed.")
     for key, words in codes.items():
         if not _KEY.match(key):
-            raise BadVocabulary(f"{place}: codes.{key}: a code is ASCII letters, digits and _, a letter first.")
+            raise BadVocabulary(f"{place}: codes.{key}: a code is ASCII letters, digits and _.")
         _words(f"{place}: codes.{key}", words)
     return CodeList(name, _words(f"{place}: title", tree.get("title")), dict(codes), bool(tree.get("open", False)))
 
@@ -138,16 +153,11 @@ def entity_type(
     name = tree.get("type", "")
     if not _TYPE.match(name) or file != f"types/{name}.toml":
         raise BadVocabulary(f"{file}: type: a type is written like ServiceCall and stands in types/<type>.toml.")
-    attributes: dict[str, Attribute] = {}
-    for source, default in ((common, common.get("default", {})), (tree, tree.get("default", {}))):
-        seen: set[str] = set()
-        for raw in source.get("attribute", ()):
-            one = _attribute(f"{file}: attribute {raw.get('name', '?')}", raw, default, lists)
-            if one.name in seen:
-                raise BadVocabulary(f"{file}: attribute {one.name}: stands twice.")
-            seen.add(one.name)
-            _not_looser(f"{file}: attribute {one.name}", one, attributes.get(one.name))
-            attributes[one.name] = one
+    attributes = _attributes(file, common, common.get("default", {}), lists, {})
+    own = _attributes(file, tree, tree.get("default", {}), lists, {raw["name"]: raw for raw in common["attribute"]})
+    for one in own.values():
+        _not_looser(f"{file}: attribute {one.name}", one, attributes.get(one.name))
+    attributes |= own
     return EntityType(
         name=name,
         iri=_text(file, tree, "iri"),
@@ -157,9 +167,51 @@ def entity_type(
         text=_words(f"{file}: text", tree.get("text")),
         id_form=_text(file, tree, "id"),
         attributes=attributes,
+        own=tuple(own),
+        rules=_rules(file, tree, attributes),
+        aggregate=bool(tree.get("aggregate", False)),
         append_only=bool(tree.get("append_only", False)),
-        reuse=str(tree.get("reuse", "")),
+        reuse=_reuse(file, tree),
     )
+
+
+def _attributes(
+    file: str,
+    tree: Mapping[str, Any],
+    default: Mapping[str, Any],
+    lists: Mapping[str, CodeList],
+    common: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Attribute]:
+    """Return the attributes of one file; what it does not say of a `common` one stays as it is there."""
+    attributes: dict[str, Attribute] = {}
+    for raw in tree.get("attribute", ()):
+        name = raw.get("name", "?")
+        place = f"{file}: attribute {name}"
+        if name in attributes:
+            raise BadVocabulary(f"{place}: stands twice.")
+        attributes[name] = _attribute(place, {**common.get(name, {}), **raw}, default, lists)
+    return attributes
+
+
+def _rules(file: str, tree: Mapping[str, Any], attributes: Mapping[str, Attribute]) -> tuple[Rule, ...]:
+    rules = tuple(tree.get("rule", ()))
+    for rule in rules:
+        try:
+            named = [name for name in attributes_of(rule) if name not in attributes]
+        except KeyError as error:
+            raise BadVocabulary(f"{file}: rule: there is no rule of the keys {error.args[0]}.") from error
+        if named:
+            raise BadVocabulary(f"{file}: rule: the type has no attribute {named[0]}.")
+    if tree.get("aggregate") and not {"enough", "cell"} & set(map(kind_of, rules)):
+        raise BadVocabulary(f"{file}: rule: a type that counts people says how many are too few to be told.")
+    return rules
+
+
+def _reuse(file: str, tree: Mapping[str, Any]) -> str:
+    reuse = tree.get("reuse", "")
+    if reuse and not _REUSE.match(reuse):
+        raise BadVocabulary(f"{file}: reuse: written like dataModel.Parking/ParkingSpot@0.1.0.")
+    return str(reuse)
 
 
 def agree(types: Mapping[str, EntityType]) -> None:
@@ -192,9 +244,7 @@ def _attribute(
     name = _attribute_name(place, raw)
     kind = _one_of(f"{place}: kind", raw.get("kind"), set(get_args(AttributeKind)))
     codes = _choices(place, raw, kind, lists)
-    unit = raw.get("unit")
-    if unit is not None and unit not in lists["unit"].codes:
-        raise BadVocabulary(f"{place}: unit: {unit} is not in lists/unit.toml.")
+    value = _value(place, raw, kind)
     shapes = tuple(raw.get("shapes", ()))
     if not _SHAPES.issuperset(shapes):
         raise BadVocabulary(f"{place}: shapes: one of {_listed(_SHAPES)}.")
@@ -203,21 +253,43 @@ def _attribute(
         iri=_iri(place, name, raw),
         kind=kind,  # type: ignore[arg-type]
         title=_words(f"{place}: title", raw.get("title")),
-        value=_value(place, raw, kind),
+        value=value,
         target=tuple(raw.get("target", ())),
         shapes=shapes,
         many=bool(raw.get("many", False)),
         required=bool(raw.get("required", False)),
-        unit=unit,
+        unit=_unit(place, raw, kind, lists),
         min=raw.get("min"),
         max=raw.get("max"),
         choices=tuple(codes.codes) if codes else (),
         list_name=codes.name if codes else None,
         list_open=codes.open if codes else False,
+        form=_form(place, raw, value, codes),
+        sample=raw.get("sample"),
         indexed=bool(raw.get("indexed", False)),
         sdm_iri=str(raw.get("sdm_iri", "")),
         **_privacy(place, {**default, **raw}, lists),
     )
+
+
+def _unit(place: str, raw: Mapping[str, Any], kind: str, lists: Mapping[str, CodeList]) -> str | None:
+    unit = raw.get("unit")
+    if unit is None:
+        return None
+    if unit not in lists["unit"].codes:
+        raise BadVocabulary(f"{place}: unit: {unit} is not in lists/unit.toml.")
+    if kind not in ("Property", "ListProperty"):
+        raise BadVocabulary(f"{place}: unit: only a Property or a ListProperty has one.")
+    return str(unit)
+
+
+def _form(place: str, raw: Mapping[str, Any], value: str, codes: CodeList | None) -> str | None:
+    form = raw.get("form")
+    if form is None:
+        return None
+    if value != "string" or codes:
+        raise BadVocabulary(f"{place}: form: only a string has one.")
+    return _one_of(f"{place}: form", form, set(FORMS))
 
 
 def _not_looser(place: str, one: Attribute, common: Attribute | None) -> None:
@@ -227,7 +299,7 @@ def _not_looser(place: str, one: Attribute, common: Attribute | None) -> None:
 
 def _attribute_name(place: str, raw: Mapping[str, Any]) -> str:
     name = str(raw.get("name", ""))
-    if not _NAME.match(name):
+    if not _NAME.match(name) and not ("sdm_iri" in raw and _KEY.match(name)):  # Smart Data Models also say LAeq
         raise BadVocabulary(f"{place}: name: an attribute is written like receivedAt.")
     if name in RESERVED:
         raise BadVocabulary(f"{place}: name: NGSI-LD keeps this name for itself; choose another.")

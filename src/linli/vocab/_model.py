@@ -1,12 +1,14 @@
-"""The words of the vocabulary as values: types, attributes, code lists, faults."""
+"""The words of the vocabulary as values: types, attributes, code lists."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 Words = Mapping[str, str]
+#: What holds between attributes of a type, as the type file says it: {"in_order": ["from", "to"]}
+Rule = Mapping[str, Any]
 AttributeKind = Literal[
     "Property", "Relationship", "GeoProperty", "LanguageProperty", "VocabProperty", "JsonProperty", "ListProperty"
 ]
@@ -38,6 +40,7 @@ class Attribute:
     """One attribute of one type. Units: `unit` is a UN/CEFACT Rec 20 code; `keep_days` are days, -1 = while it lives.
 
     `indexed`: engines look entities up by it. `sdm_iri`: its IRI in Smart Data Models where that differs by subject.
+    `form`: what a string is held to (a telephone number, a region code). `sample`: a value for samples where the usual one would say nothing.
     """
 
     name: str
@@ -60,13 +63,19 @@ class Attribute:
     choices: tuple[str, ...] = ()
     list_name: str | None = None
     list_open: bool = False
+    form: str | None = None
+    sample: Any = None
     indexed: bool = False
     sdm_iri: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class EntityType:
-    """One type with all its attributes, the common ones included."""
+    """One type with all its attributes, the common ones included.
+
+    `rules`: what holds between attributes. `aggregate`: it counts people, and a rule says how many are too few to be
+    told. `own`: the names that stand in the type's own file. `reuse`: the Smart Data Model whose names and meanings it keeps.
+    """
 
     name: str
     iri: str
@@ -76,13 +85,8 @@ class EntityType:
     text: Words
     id_form: str
     attributes: Mapping[str, Attribute]
+    own: tuple[str, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    aggregate: bool = False
     append_only: bool = False
     reuse: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What is wrong with an entity: where, and what to do. Never holds the value itself."""
-
-    path: str
-    message: str

@@ -13,7 +13,8 @@ from linli.base.errors import BadVocabulary
 
 from . import _load, _publish
 from ._check import TypeChecker
-from ._model import CodeList, EntityType, Fault, Words
+from ._faults import Fault
+from ._model import CodeList, EntityType, Words
 
 
 class Vocab:
@@ -32,7 +33,8 @@ class Vocab:
             **{one.name: one.iri for entity in types.values() for one in entity.attributes.values()},
         }
         self._terms = {iri: term for term, iri in self._iris.items()}
-        self._checkers = {name: TypeChecker(entity, instead or {}) for name, entity in types.items()}
+        self._instead = instead or {}
+        self._checkers: dict[tuple[str, bool], TypeChecker] = {}
 
     @property
     def roles(self) -> Mapping[str, Words]:
@@ -55,14 +57,21 @@ class Vocab:
         """Return the JSON Schema (2020-12) of normalized entities of a type. Raises: KeyError: not a type of ours."""
         return _publish.schema_document(self.types[type_name])
 
-    def check(self, type_name: str, attrs: Mapping[str, Any], *, whole: bool = True) -> list[Fault]:
+    def check(
+        self, type_name: str, attrs: Mapping[str, Any], *, whole: bool = True, strict: bool = False
+    ) -> list[Fault]:
         """Return what is wrong with the normalized attributes of an entity; an empty list when nothing is.
 
         `attrs`: short name -> instance, or a list of instances with different datasetIds; without id, type, scope.
         `whole`: required attributes must be there; False for a change of some attributes only.
+        `strict`: free text, too, is searched for what is never kept (a node takes it as it comes).
         Raises: KeyError: not a type of ours.
         """
-        return self._checkers[type_name].faults(attrs, whole=whole)
+        checker = self._checkers.get((type_name, strict))
+        if checker is None:  # compiled when first asked: most nodes meet few of the types
+            checker = TypeChecker(self.types[type_name], self._instead, strict=strict)
+            self._checkers[type_name, strict] = checker
+        return checker.faults(attrs, whole=whole)
 
 
 def build(
