@@ -31,7 +31,7 @@ from linli.store import (
     Store,
     Timer,
 )
-from linli.store._finding import plan, plan_count
+from linli.store._sqlite import FINDER
 
 TENANTS = ("default", "other")
 IDS = tuple(f"urn:x:{n}" for n in range(6))
@@ -66,7 +66,7 @@ puts = st.builds(
     facts=st.lists(facts, max_size=3).map(tuple),
     expect_version=st.sampled_from([None, None, None, 0, 1, 2]),
 )
-deletes = st.builds(Delete, st.sampled_from(IDS), st.sampled_from([None, None, 1, 2]))
+deletes = st.builds(Delete, st.sampled_from(IDS), st.sampled_from([None, None, 1, 2]), st.booleans())
 records = st.builds(
     PutRecord,
     st.sampled_from(KINDS),
@@ -168,9 +168,9 @@ class SideBySide(RuleBasedStateMachine):
         # A store full of entities takes other ways in: whichever it takes, the answer is the same.
         for numbers in ([10**6], [10**6, 3], [9999, 9998, 9997, 9996, 9995], [3]):
             taken = itertools.cycle(numbers)
-            sql, values = plan(tenant, find, after, partial(_next_of, taken)).select(limit)
+            sql, values = FINDER.plan(tenant, find, after, partial(_next_of, taken)).select(limit)
             assert [row[0] for row in self.sqlite._reader.execute(sql, values)] == [s.entity_id for s in wanted]
-            counted = plan_count(tenant, find, partial(_next_of, taken)).count()
+            counted = FINDER.plan_count(tenant, find, partial(_next_of, taken)).count()
             assert self.sqlite._reader.execute(*counted).get == number
 
     @rule(tenant=st.sampled_from(TENANTS), seq=st.integers(0, 30), limit=st.sampled_from([1, 1000]))

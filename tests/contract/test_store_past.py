@@ -160,6 +160,15 @@ async def test_deleting_an_entity_takes_all_its_past(store: Store) -> None:
     assert await past(store) == []
 
 
+async def test_a_delete_may_leave_the_past_which_then_belongs_to_whoever_takes_the_id(store: Store) -> None:
+    await store.commit(a_change(10, a_put(N)))
+    await store.commit(a_change(20, deletes=(Delete(ONE, keep_past=True),)))
+    assert await past(store) == [(1, N)]
+    await store.commit(a_change(30, a_put()))
+    await store.commit(a_change(40, a_put(Fact("n", "", b"2", first=True))))
+    assert await past(store) == [(3, Fact("n", "", b"2")), (1, N)]
+
+
 async def test_a_number_that_is_not_finite_is_refused(store: Store) -> None:
     with pytest.raises(BadRequestData, match="number of n is not finite"):
         await store.commit(a_change(10, past=(AddPast(ONE, (replace(N, number=float("inf")),)),)))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from linli.base.errors import Busy, Conflict, StoreFailed
 from linli.store import Change, Delete, Find, Put, SqliteStore, Stored
 from linli.store._files import open_writer
-from linli.store._finding import plan, plan_count
 from linli.store._shelf import Shelf
+from linli.store._sqlite import FINDER
 
 pytestmark = pytest.mark.anyio
 BROAD, NARROW = 10**6, 3
@@ -53,7 +53,7 @@ def probing(number: int) -> Callable[..., int]:
 
 
 def test_a_box_is_looked_up_first_and_the_type_is_checked_on_what_it_yields(empty: apsw.Connection) -> None:
-    way = steps(empty, plan("t", Find(types=TYPE, box=(1, 1, 2, 2)), 0, probing(NARROW)).select(9))
+    way = steps(empty, FINDER.plan("t", Find(types=TYPE, box=(1, 1, 2, 2)), 0, probing(NARROW)).select(9))
     assert way[0] == "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"
     assert way[1].startswith("LIST SUBQUERY")
     assert way[2].startswith("SCAN place VIRTUAL TABLE INDEX 2:")
@@ -71,7 +71,7 @@ def test_a_box_is_looked_up_first_and_the_type_is_checked_on_what_it_yields(empt
     ],
 )
 def test_a_broad_question_is_walked_in_order_without_sorting(empty: apsw.Connection, find: Find) -> None:
-    way = steps(empty, plan("t", find, 0, probing(BROAD)).select(9))
+    way = steps(empty, FINDER.plan("t", find, 0, probing(BROAD)).select(9))
     assert way[0].startswith("SEARCH d USING PRIMARY KEY (tenant=? AND ")
     assert way[0].endswith("AND row>?)")
     assert way[1] == "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)"
@@ -83,7 +83,7 @@ def test_a_broad_question_is_walked_in_order_without_sorting(empty: apsw.Connect
 )
 @pytest.mark.parametrize("number", [BROAD, NARROW])
 def test_counting_by_types_and_keys_reads_no_entity(empty: apsw.Connection, find: Find, number: int) -> None:
-    way = steps(empty, plan_count("t", find, probing(number)).count())
+    way = steps(empty, FINDER.plan_count("t", find, probing(number)).count())
     assert not any(step.startswith(("SEARCH e USING INTEGER", "SCAN entity")) for step in way)
 
 
@@ -98,7 +98,10 @@ def test_counting_by_types_and_keys_reads_no_entity(empty: apsw.Connection, find
     ],
 )
 def test_no_question_scans_a_whole_table(empty: apsw.Connection, find: Find, number: int) -> None:
-    for query in (plan("t", find, 0, probing(number)).select(9), plan_count("t", find, probing(number)).count()):
+    for query in (
+        FINDER.plan("t", find, 0, probing(number)).select(9),
+        FINDER.plan_count("t", find, probing(number)).count(),
+    ):
         way = steps(empty, query)
         inner = {step.split()[1] for step in way if step.startswith(("CO-ROUTINE", "MATERIALIZE"))}
         scans = [step.split()[1] for step in way if step.startswith("SCAN") and "VIRTUAL" not in step]

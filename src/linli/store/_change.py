@@ -352,7 +352,8 @@ class Store(Protocol):
     async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:
         """Return the newest fact of each attribute and dataset that a write of the entity left at or before `seq`.
 
-        In the order of attribute and dataset. What AddPast wrote never stood in the entity and is left out.
+        In the order of attribute and dataset. What AddPast wrote never stood in the entity and is left out; what a
+        Delete with `keep_past` left of an earlier entity of that id is not.
         """
         ...
 

@@ -9,11 +9,9 @@ the type index, forty times slower.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
-
-import orjson
 
 from ._change import Box, Find
 from ._checks import scope_key
@@ -24,6 +22,7 @@ _NARROW = 500
 _PROBED = 20_000
 
 Values = tuple[Any, ...]
+Query = tuple[str, Values]
 #: Runs a counting query and returns its number.
 Probe = Callable[[str, Values], int]
 
@@ -61,129 +60,141 @@ class Plan:
     values: Values
     order: str = "e.row"
 
-    def select(self, limit: int) -> tuple[str, Values]:
+    def select(self, limit: int) -> Query:
         """Return the query for one page of entities."""
         return f"SELECT {_SQL['columns']} {self.body} ORDER BY {self.order} LIMIT ?", (*self.values, limit)
 
-    def count(self) -> tuple[str, Values]:
+    def count(self) -> Query:
         """Return the query for their number."""
         return f"SELECT count(*) {self.body}", self.values
 
 
-def plan(tenant: str, find: Find, after: int, probe: Probe) -> Plan:
-    """Return how to find one page."""
-    ways = _ways(tenant, find)
-    if find.ids or not ways:
-        return _plan_without_way(tenant, find, after, ways)
-    way, number = _narrowest(ways, probe)
-    if number >= _PROBED:
-        way = next((w for w in ways if w.walk), way)
-        if way.walk:
-            return _with_checks(way.walk, (*way.walk_values, after), ways, way, order="d.row")
-    return _with_checks(_SQL["from_rows"].format(rows=way.rows), (*way.rows_values, after, tenant), ways, way)
+class Finder:
+    """Plans for one engine. `sql`: its queries; `listed`: how it takes a list of texts as one value."""
 
+    def __init__(self, sql: Mapping[str, str], listed: Callable[[tuple[str, ...]], Any]) -> None:
+        """Plan with the fragments of an engine."""
+        self._sql = sql
+        self._list = listed
 
-def plan_count(tenant: str, find: Find, probe: Probe) -> Plan:
-    """Return how to count all; the entities themselves are read only where a check needs them."""
-    ways = _ways(tenant, find)
-    if find.ids or not ways:
-        return _plan_without_way(tenant, find, 0, ways)
-    way, number = _narrowest(ways, probe)
-    if number >= _PROBED:
-        way = next((w for w in ways if w.walk), way)
-        ways = [other if other is way else other.as_rows() for other in ways]
-    if way.is_of_tenant and not any(other.needs_entity for other in ways if other is not way):
-        rows = way.rows if way.walk else _SQL["rows_once"].format(rows=way.rows)
-        return _with_checks(_SQL["from_rows_alone"].format(rows=rows), way.rows_values, ways, way)
-    return _with_checks(_SQL["from_rows"].format(rows=way.rows), (*way.rows_values, 0, tenant), ways, way)
+    def probes(self, tenant: str, find: Find) -> list[Query]:
+        """Return the counting queries that a plan may want, for engines that ask them all beforehand."""
+        ways = self._ways(tenant, find)
+        return [] if find.ids or len(ways) < 2 else [self._probe(way) for way in ways]
 
+    def plan(self, tenant: str, find: Find, after: int, probe: Probe) -> Plan:
+        """Return how to find one page."""
+        ways = self._ways(tenant, find)
+        if find.ids or not ways:
+            return self._plan_without_way(tenant, find, after, ways)
+        way, number = self._narrowest(ways, probe)
+        if number >= _PROBED:
+            way = next((w for w in ways if w.walk), way)
+            if way.walk:
+                return self._with_checks(way.walk, (*way.walk_values, after), ways, way, order="d.row")
+        return self._with_checks(
+            self._sql["from_rows"].format(rows=way.rows), (*way.rows_values, after, tenant), ways, way
+        )
 
-def _plan_without_way(tenant: str, find: Find, after: int, ways: list[_Way]) -> Plan:
-    if find.ids:
-        return _with_checks(_SQL["from_ids"], (tenant, _list(find.ids), after), ways)
-    return Plan(_SQL["from_all"], (after, tenant))
+    def plan_count(self, tenant: str, find: Find, probe: Probe) -> Plan:
+        """Return how to count all; the entities themselves are read only where a check needs them."""
+        ways = self._ways(tenant, find)
+        if find.ids or not ways:
+            return self._plan_without_way(tenant, find, 0, ways)
+        way, number = self._narrowest(ways, probe)
+        if number >= _PROBED:
+            way = next((w for w in ways if w.walk), way)
+            ways = [other if other is way else other.as_rows() for other in ways]
+        if way.is_of_tenant and not any(other.needs_entity for other in ways if other is not way):
+            rows = way.rows if way.walk else self._sql["rows_once"].format(rows=way.rows)
+            return self._with_checks(self._sql["from_rows_alone"].format(rows=rows), way.rows_values, ways, way)
+        return self._with_checks(self._sql["from_rows"].format(rows=way.rows), (*way.rows_values, 0, tenant), ways, way)
 
+    def _plan_without_way(self, tenant: str, find: Find, after: int, ways: list[_Way]) -> Plan:
+        if find.ids:
+            return self._with_checks(self._sql["from_ids"], (tenant, self._list(find.ids), after), ways)
+        return Plan(self._sql["from_all"], (after, tenant))
 
-def _narrowest(ways: list[_Way], probe: Probe) -> tuple[_Way, int]:
-    """Return the narrowest way and about how many rows it yields; a single way is not probed."""
-    best, least = ways[0], _PROBED + 1
-    if len(ways) == 1:
+    def _narrowest(self, ways: list[_Way], probe: Probe) -> tuple[_Way, int]:
+        """Return the narrowest way and about how many rows it yields; a single way is not probed."""
+        best, least = ways[0], _PROBED + 1
+        if len(ways) == 1:
+            return best, least
+        for way in ways:
+            number = self._number(way, probe)
+            if number < least:
+                best, least = way, number
+            if number <= _NARROW:
+                break
         return best, least
-    for way in ways:
-        number = _number(way, probe)
-        if number < least:
-            best, least = way, number
-        if number <= _NARROW:
-            break
-    return best, least
 
+    def _number(self, way: _Way, probe: Probe) -> int:
+        return min(probe(*self._probe(way)), _PROBED)
 
-def _number(way: _Way, probe: Probe) -> int:
-    if way.number:
-        return min(probe(way.number, way.rows_values), _PROBED)
-    return probe(_SQL["probe"].format(rows=way.rows), (*way.rows_values, _PROBED))
+    def _probe(self, way: _Way) -> Query:
+        if way.number:
+            return way.number, way.rows_values
+        return self._sql["probe"].format(rows=way.rows), (*way.rows_values, _PROBED)
 
+    def _with_checks(
+        self, body: str, values: Values, ways: list[_Way], way: _Way | None = None, order: str = "e.row"
+    ) -> Plan:
+        """Add the checks of all ways but the one taken."""
+        rest = [other for other in ways if other is not way]
+        checks = "".join(f" AND {other.check}" for other in rest)
+        return Plan(body + checks, (*values, *(value for other in rest for value in other.check_values)), order)
 
-def _with_checks(body: str, values: Values, ways: list[_Way], way: _Way | None = None, order: str = "e.row") -> Plan:
-    """Add the checks of all ways but the one taken."""
-    rest = [other for other in ways if other is not way]
-    checks = "".join(f" AND {other.check}" for other in rest)
-    return Plan(body + checks, (*values, *(value for other in rest for value in other.check_values)), order)
+    def _ways(self, tenant: str, find: Find) -> list[_Way]:
+        ways = [self._key_way(tenant, name, values) for name, values in find.keys]
+        if find.box is not None:
+            ways.append(self._box_way(find.box))
+        if find.scopes:
+            ways.append(self._scope_way(tenant, find.scopes))
+        if find.types:
+            ways.append(self._type_way(tenant, find.types))
+        return ways
 
+    def _key_way(self, tenant: str, name: str, wanted: tuple[str, ...]) -> _Way:
+        values = (tenant, name, self._list(wanted))
+        walk = (self._sql["from_key"], (tenant, name, wanted[0])) if len(wanted) == 1 else ("", ())
+        return _Way(self._sql["rows_of_key"], values, self._sql["is_of_key"], values, *walk)
 
-def _ways(tenant: str, find: Find) -> list[_Way]:
-    ways = [_key_way(tenant, name, values) for name, values in find.keys]
-    if find.box is not None:
-        ways.append(_box_way(find.box))
-    if find.scopes:
-        ways.append(_scope_way(tenant, find.scopes))
-    if find.types:
-        ways.append(_type_way(tenant, find.types))
-    return ways
+    def _type_way(self, tenant: str, wanted: tuple[str, ...]) -> _Way:
+        values = (tenant, self._list(wanted))
+        walk, walk_values = (self._sql["from_type"], (tenant, wanted[0])) if len(wanted) == 1 else ("", ())
+        number = self._sql["number_of_types"]
+        return _Way(self._sql["rows_of_types"], values, self._sql["is_of_types"], values, walk, walk_values, number)
 
+    def _box_way(self, box: Box) -> _Way:
+        west, south, east, north = box
+        values = (east, west, north, south)
+        return _Way(self._sql["rows_in_box"], values, self._sql["is_in_box"], values, is_of_tenant=False)
 
-def _key_way(tenant: str, name: str, wanted: tuple[str, ...]) -> _Way:
-    values = (tenant, name, _list(wanted))
-    walk = (_SQL["from_key"], (tenant, name, wanted[0])) if len(wanted) == 1 else ("", ())
-    return _Way(_SQL["rows_of_key"], values, _SQL["is_of_key"], values, *walk)
-
-
-def _type_way(tenant: str, wanted: tuple[str, ...]) -> _Way:
-    values = (tenant, _list(wanted))
-    walk, walk_values = (_SQL["from_type"], (tenant, wanted[0])) if len(wanted) == 1 else ("", ())
-    number = _SQL["number_of_types"]
-    return _Way(_SQL["rows_of_types"], values, _SQL["is_of_types"], values, walk, walk_values, number)
-
-
-def _box_way(box: Box) -> _Way:
-    west, south, east, north = box
-    values = (east, west, north, south)
-    return _Way(_SQL["rows_in_box"], values, _SQL["is_in_box"], values, is_of_tenant=False)
-
-
-def _scope_way(tenant: str, wanted: tuple[tuple[str, bool], ...]) -> _Way:
-    rows, checks = [], []
-    rows_values: list[Any] = []
-    check_values: list[Any] = []
-    for scope, below in wanted:
-        ends = _range(scope) if below else (scope_key(scope),)
-        rows.append(_SQL["rows_below_scope" if below else "rows_at_scope"])
-        checks.append(_SQL["scope_is_below" if below else "scope_is"])
-        rows_values += (tenant, *ends)
-        check_values += ends
-    check = _SQL["is_in_scopes"].format(scopes=" OR ".join(checks))
-    exact = len(wanted) == 1 and not wanted[0][1]
-    walk = (_SQL["from_scope"], (tenant, scope_key(wanted[0][0]))) if exact else ("", ())
-    return _Way(
-        " UNION ALL ".join(rows), tuple(rows_values), check, tuple(check_values), walk[0], walk[1], needs_entity=True
-    )
+    def _scope_way(self, tenant: str, wanted: tuple[tuple[str, bool], ...]) -> _Way:
+        rows, checks = [], []
+        rows_values: list[Any] = []
+        check_values: list[Any] = []
+        for scope, below in wanted:
+            ends = _range(scope) if below else (scope_key(scope),)
+            rows.append(self._sql["rows_below_scope" if below else "rows_at_scope"])
+            checks.append(self._sql["scope_is_below" if below else "scope_is"])
+            rows_values += (tenant, *ends)
+            check_values += ends
+        check = self._sql["is_in_scopes"].format(scopes=" OR ".join(checks))
+        exact = len(wanted) == 1 and not wanted[0][1]
+        walk = (self._sql["from_scope"], (tenant, scope_key(wanted[0][0]))) if exact else ("", ())
+        return _Way(
+            " UNION ALL ".join(rows),
+            tuple(rows_values),
+            check,
+            tuple(check_values),
+            walk[0],
+            walk[1],
+            needs_entity=True,
+        )
 
 
 def _range(scope: str) -> tuple[str, str]:
     """Return the half-open range of scope keys at and below `scope`: "0" is the character after "/"."""
     key = scope_key(scope)
     return key, key[:-1] + "0"
-
-
-def _list(values: tuple[str, ...]) -> str:
-    return orjson.dumps(values).decode()

@@ -132,7 +132,7 @@ class Ledger:
         self._changed: dict[Key, int] = {}
         self._records: dict[RecordKey, Record | None] = {}
         self._history: dict[Key, list[Row]] = {}
-        self._firsts: dict[Key, dict[tuple[str, str], Row]] = {}
+        self._firsts: dict[Key, dict[tuple[str, str, int], Row]] = {}
         self._forgotten: dict[Key, None] = {}
         self._timers_forgotten: dict[Key, None] = {}
         self._timers: dict[tuple[str, str, str], Row | None] = {}
@@ -323,7 +323,7 @@ class Ledger:
         for nth, fact in enumerate(facts):
             if fact.first and standing.version:
                 row = (*key, fact.attr, standing.created_seq, *_columns(fact), standing.created_us)
-                self._firsts.setdefault(key, {}).setdefault((fact.attr, fact.dataset_id), row)
+                self._firsts.setdefault(key, {}).setdefault((fact.attr, fact.dataset_id, standing.created_seq), row)
             else:
                 row = (*key, fact.attr, seq, nth, *_columns(fact), at_us)
                 self._history.setdefault(key, []).append(row)

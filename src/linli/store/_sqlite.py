@@ -18,13 +18,14 @@ from linli.base.errors import StoreFailed
 from ._change import AuditRow, By, Chain, Change, Committed, Fact, Find, LogRow, Numbers, Past, Record, Stored
 from ._checks import checked
 from ._files import copy_file, lock_file, open_reader, open_writer
-from ._finding import plan, plan_count
+from ._finding import Finder
 from ._heads import Heads
 from ._past import as_arrays, numbers_query, past_query
 from ._pen import Pen
 from ._queries import queries
 from ._shelf import Shelf
-from ._writer import Batch, Claim, Writer
+from ._tasks import Batch, Claim
+from ._writer import Writer
 
 URL = setting("store.url", "", "Where the data lies: sqlite:///DIR/linli.db; empty means linli.db in --data.")
 SYNC = setting(
@@ -37,6 +38,8 @@ BYTES_CACHE_MB = setting("store.bytes_cache_mb", 64, "Memory for the entities re
 PENDING_MAX = setting("store.pending_max", 10_000, "How many writes may wait; further ones are answered Busy (503).")
 
 _SQL = queries("read")
+#: How this engine finds; it takes a list as JSON.
+FINDER = Finder(_SQL, lambda texts: orjson.dumps(texts).decode())
 _MB = 1_000_000
 
 Sync = Literal["full", "normal", "off"]
@@ -113,13 +116,13 @@ class SqliteStore:
 
     async def find(self, tenant: str, find: Find, *, after: int = 0, limit: int = 1000) -> list[Stored]:
         """Return what is wanted, in the order of creation. See Store."""
-        return [_stored(row) for row in self._read(*plan(tenant, find, after, self._one).select(limit))]
+        return [_stored(row) for row in self._read(*FINDER.plan(tenant, find, after, self._one).select(limit))]
 
     async def count(self, tenant: str, find: Find) -> int:
         """Return how many are wanted. See Store."""
         if find == Find(types=find.types) and len(find.types) == 1:
             return self._one(_SQL["type_count"], (tenant, find.types[0])) or 0
-        return self._one(*plan_count(tenant, find, self._one).count()) or 0
+        return self._one(*FINDER.plan_count(tenant, find, self._one).count()) or 0
 
     async def history(self, tenant: str, entity_id: str, attr: str, *, limit: int = 1000) -> list[tuple[int, Fact]]:
         """Return the facts of one attribute, newest first. See Store."""

@@ -18,106 +18,19 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import apsw
 import structlog
 
 from linli.base.errors import Busy, LinliError, StoreFailed
 
-from ._change import AddPast, Change
-from ._ledger import Ledger, Written
+from ._change import Change
+from ._ledger import Ledger
 from ._pen import Pen
-
-_WEIGHT_MAX = 4_000  # rows in one transaction: bounds how long one commit holds up those who come after
+from ._tasks import Audience, Batch, Claim, Outcome, Task, TransactionLost, answer, take
 
 _log = structlog.get_logger("linli.store")
-
-Outcome = Written | LinliError
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Turn the timers due at `now_us` into log rows."""
-
-    tenant: str
-    now_us: int
-    limit: int
-
-
-@dataclass(slots=True)
-class Task:
-    """One piece of work and who waits for it."""
-
-    work: Change | Claim
-    future: asyncio.Future[Any]
-
-    @property
-    def weight(self) -> int:
-        """About how many rows it writes."""
-        if isinstance(self.work, Claim):
-            return self.work.limit
-        return 1 + len(self.work.puts) + len(self.work.deletes) + len(self.work.records) + len(self.work.set_timers)
-
-    @property
-    def stands_alone(self) -> bool:
-        """Whether it must see in the database what was done before it: then it has a transaction of its own."""
-        return isinstance(self.work, Claim) or any(not isinstance(past, AddPast) for past in self.work.past)
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one transaction did, on its way to the readers; `touched` = entities as they now stand."""
-
-    outcomes: list[tuple[Task, Outcome]] = field(default_factory=list)
-    touched: dict[tuple[str, str], Any] = field(default_factory=dict)
-    heads: dict[str, int] = field(default_factory=dict)
-
-    def add(self, task: Task, outcome: Outcome) -> None:
-        """Take what became of one piece."""
-        self.outcomes.append((task, outcome))
-        if isinstance(outcome, Written):
-            self.touched |= outcome.touched
-            self.heads |= outcome.heads
-
-
-def take(pending: deque[Task]) -> list[Task]:
-    """Take from the queue what shall share one transaction."""
-    tasks: list[Task] = []
-    weight = 0
-    while pending:
-        task = pending[0]
-        weight += task.weight
-        if tasks and (weight > _WEIGHT_MAX or task.stands_alone):
-            break
-        tasks.append(pending.popleft())
-        if task.stands_alone:
-            break
-    return tasks
-
-
-class Audience(Protocol):
-    """Who must know what is written."""
-
-    def announce(self, batch: Batch) -> None:
-        """Hear, in the writer thread, that `batch` is about to be committed."""
-        ...
-
-    def retract(self, batch: Batch) -> None:
-        """Hear, in the writer thread, that the commit failed."""
-        ...
-
-    def publish(self, batch: Batch) -> None:
-        """Hear, in the event loop, that it was committed, before those who waited for it."""
-        ...
-
-
-class _TransactionLost(Exception):
-    """Nothing of the transaction stands. `began`: it was open already, so one of its pieces may be the guilty one."""
-
-    def __init__(self, *, began: bool) -> None:
-        self.began = began
 
 
 class Writer:
@@ -190,7 +103,7 @@ class Writer:
     def _settle(self, tasks: Sequence[Task]) -> None:
         try:
             batch = self._transact(tasks)
-        except _TransactionLost as lost:
+        except TransactionLost as lost:
             if lost.began and len(tasks) > 1:
                 for task in tasks:
                     self._settle([task])
@@ -203,13 +116,7 @@ class Writer:
     def _answer(self, batch: Batch) -> None:
         """Tell the readers, then those who waited; runs in the event loop."""
         self._audience.publish(batch)
-        for task, outcome in batch.outcomes:
-            if task.future.done():
-                continue
-            if isinstance(outcome, LinliError):
-                task.future.set_exception(outcome)
-            else:
-                task.future.set_result(outcome.answer)
+        answer(batch)
 
     def _transact(self, tasks: Sequence[Task]) -> Batch:
         batch = Batch()
@@ -232,7 +139,7 @@ class Writer:
             if ledger and self._stands_after_all(ledger):
                 return batch
             self._audience.retract(batch)
-            raise _TransactionLost(began=began) from error
+            raise TransactionLost(began=began) from error
         self.trouble = None
         return batch
 

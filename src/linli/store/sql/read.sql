@@ -85,7 +85,7 @@ FROM entity AS e WHERE e.row IN ({rows}) AND e.row > ? AND +e.tenant = ?
 FROM ({rows}) AS e WHERE TRUE
 
 -- rows_once
-SELECT DISTINCT row FROM ({rows})
+SELECT DISTINCT row FROM ({rows}) AS way
 
 -- from_type
 FROM entity_type AS d CROSS JOIN entity AS e ON e.row = d.row WHERE d.tenant = ? AND d.type = ? AND d.row > ?
@@ -140,4 +140,4 @@ rtrim(s.value, '/') || '/' = ?
 (rtrim(s.value, '/') || '/' >= ? AND rtrim(s.value, '/') || '/' < ?)
 
 -- probe
-SELECT count(*) FROM (SELECT 1 FROM ({rows}) LIMIT ?)
+SELECT count(*) FROM (SELECT 1 FROM ({rows}) AS way LIMIT ?) AS some
