@@ -75,6 +75,7 @@ class Node:
     """One running linli: its store, engines and web application."""
 
     store: SqliteStore
+    egress: Egress
     broker: Broker
     dispatch: Dispatch
     live: Live
@@ -94,9 +95,10 @@ class Node:
         await self.live.stop()
 
     async def stop(self) -> None:
-        """Stop in order: engines, streams, store."""
+        """Stop in order: engines, streams, connections, store."""
         await self.dispatch.stop()
         await self.live.stop()
+        await self.egress.close()
         await self.store.close()
         if self.doors.network is not None:
             await self.doors.network.close()
@@ -134,7 +136,8 @@ async def build(plan: Plan) -> Node:
     clock = plan.city_clock(await _last_moment_us(store))
     allow, secret = AllowTable(), NodeSecret(plan.data / "node.secret")
     ids = Ids(settings[NODE_CODE], seeded(plan.seed) if plan.seed is not None else None)
-    broker = Broker(store, vocabulary(), allow, clock, ids=ids, home_scope=settings[NODE_SCOPE])
+    egress = _egress(settings)
+    broker = _broker(settings, store, clock, allow=allow, ids=ids, egress=egress)
     packs = Packs.load(
         [Path(settings[PACKS_DIR])] if settings[PACKS_DIR] else (),
         off=[key.strip() for key in settings[PACKS_OFF].split(",") if key.strip()],
@@ -172,7 +175,7 @@ async def build(plan: Plan) -> Node:
         zone=_zone(settings[NODE_ZONE]),
         people=plan.people,
     )
-    return Node(store, broker, dispatch, live, WebApp(doors), clock, doors, settings[NODE_SCOPE])
+    return Node(store, egress, broker, dispatch, live, WebApp(doors), clock, doors, settings[NODE_SCOPE])
 
 
 @dataclass(slots=True)
@@ -191,8 +194,8 @@ class BrokerNode:
     """One running broker: its store, its way out and its web application; no packs, no dispatch, no faces."""
 
     store: SqliteStore
-    broker: Broker
     egress: Egress
+    broker: Broker
     web: BrokerApp
     doors: BrokerDoors
 
@@ -217,16 +220,15 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
     contexts = _mapped(plan.context_map) if plan.context_map else {}
     store = _opened(settings, plan.data)
     egress = _egress(settings)
-    broker = Broker(
+    broker = _broker(
+        settings,
         store,
-        vocabulary(),
-        AllowTable(),
         plan.clock,
+        allow=AllowTable(),
         ids=Ids(settings[NODE_CODE]),
-        home_scope=settings[NODE_SCOPE],
+        egress=egress,
         contexts=contexts,
         default_context="core",
-        fetching=Fetching(egress, frozenset(settings[CONTEXT_HOSTS]), settings[CONTEXT_WAIT]),
     )
     doors = BrokerDoors(
         broker=broker,
@@ -238,17 +240,7 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
         ),
         trouble=lambda: store.trouble,
     )
-    return BrokerNode(store, broker, egress, BrokerApp(doors), doors)
-
-
-def _egress(settings: Settings) -> Egress:
-    return Egress(
-        settings[ALLOW],
-        schemes=settings[SCHEMES],
-        connect_s=settings[CONNECT_S],
-        total_s=settings[TOTAL_S],
-        ca_file=settings[CA_FILE],
-    )
+    return BrokerNode(store, egress, broker, BrokerApp(doors), doors)
 
 
 def _mapped(file: Path) -> Mapping[str, Path]:
@@ -264,6 +256,40 @@ def _mapped(file: Path) -> Mapping[str, Path]:
         if not path.is_file():
             raise StartError(f"--context-map {file}: there is no file {path} for {url}.")
     return files
+
+
+def _egress(settings: Settings) -> Egress:
+    return Egress(
+        settings[ALLOW],
+        schemes=settings[SCHEMES],
+        connect_s=settings[CONNECT_S],
+        total_s=settings[TOTAL_S],
+        ca_file=settings[CA_FILE],
+    )
+
+
+def _broker(
+    settings: Settings,
+    store: SqliteStore,
+    clock: Clock,
+    *,
+    allow: AllowTable,
+    ids: Ids,
+    egress: Egress,
+    contexts: Mapping[str, Path] | None = None,
+    default_context: Literal["linli", "core"] = "linli",
+) -> Broker:
+    return Broker(
+        store,
+        vocabulary(),
+        allow,
+        clock,
+        ids=ids,
+        home_scope=settings[NODE_SCOPE],
+        contexts=contexts,
+        default_context=default_context,
+        fetching=Fetching(egress, frozenset(settings[CONTEXT_HOSTS]), settings[CONTEXT_WAIT]),
+    )
 
 
 def _opened(settings: Settings, data: Path, sync: Literal["full", "normal", "off"] | None = None) -> SqliteStore:
