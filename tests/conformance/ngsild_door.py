@@ -98,7 +98,7 @@ class Door:
         }
         await self.app(scope, receive, send)
         start, end = messages
-        got = [(name.decode(), value.decode()) for name, value in start["headers"]]
+        got = [(name.decode().lower(), value.decode()) for name, value in start["headers"]]
         return Reply(start["status"], got, end["body"])
 
     # shorthands
@@ -137,7 +137,7 @@ def area(name: object = 1, **attrs: Any) -> dict[str, Any]:
         "id": f"urn:ngsi-ld:Area:37010200{name}",
         "type": "Area",
         "areaLevel": {"type": "VocabProperty", "vocab": "community"},
-        "code": {"type": "Property", "value": f"37010200{name}"},
+        "code": {"type": "Property", "value": f"37010200100{name}"},
         "name": {"type": "LanguageProperty", "languageMap": {"zh": "示例社区", "en": "Example"}},
         **attrs,
     }

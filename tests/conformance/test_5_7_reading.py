@@ -91,7 +91,8 @@ def test_5_7_2_query_by_type_id_and_q_in_the_order_of_creation() -> None:
     assert numbers(door.found(type="Vehicle", q="speed>20;speed<=40")) == [3, 4]
     assert numbers(door.found(q="speed==10|speed==50")) == [1, 5, 6]
     assert numbers(door.found(attrs="speed")) == [1, 2, 3, 4, 5, 6]
-    assert door.found(type="Area", q='areaLevel=="community"') == [area()["id"]]
+    assert door.found(type="Area", q='areaLevel=="community"', expandValues="areaLevel") == [area()["id"]]
+    assert door.found(type="Area", q='areaLevel=="community"') == []
     assert door.found(type="Boat") == []
 
 
@@ -135,7 +136,10 @@ def test_4_10_near_finds_by_metres() -> None:
     assert numbers(door.found(georel="near;maxDistance==1000", **geo)) == [0, 1]
     assert numbers(door.found(georel="near;minDistance==1000", **geo)) == [2, 3]
     assert door.found(type="Vehicle", georel="near;maxDistance==1000", geoproperty="position", **geo) == []
-    assert door.find(georel="within", **geo).error == "OperationNotSupported"
+    assert numbers(door.found(georel="equals", **geo)) == [0]
+    assert numbers(door.found(georel="disjoint", **geo)) == [1, 2, 3]
+    square = {"geometry": "Polygon", "coordinates": "[[[116.9,36.5],[117.015,36.5],[117.015,36.7],[116.9,36.5]]]"}
+    assert numbers(door.found(georel="within", **square)) == [0, 1]
 
 
 def test_4_19_scopes_are_searched_with_plus_and_hash() -> None:

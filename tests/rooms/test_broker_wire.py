@@ -10,7 +10,7 @@ from broker_desk import ADMIN, ENGINE, a_call, a_desk, urn
 
 from linli.base.errors import AlreadyExists
 from linli.broker import Contexts, Draft
-from linli.broker._answers import Answers
+from linli.broker._answers import VIEWS_MAX, WAYS_MAX, Answers, Known
 from linli.store import SqliteStore, Stored
 from linli.trust import Thing
 from linli.vocab import vocabulary
@@ -90,17 +90,41 @@ def stored(name: str, version: int = 1, row: int = 1) -> Stored:
     return Stored(name, ("T",), (), version, 0, 0, b"{}", row)
 
 
+def known(one: Stored, until_us: int | None = None) -> Known:
+    return Known(one.row, one.version, Thing("T"), ("T",), until_us)
+
+
 def test_kept_answers_are_of_one_version_and_do_not_grow_without_end() -> None:
     answers = Answers(10_000)
-    known = answers.learn("default", stored("a"), Thing("T"))
-    answers.keep(known, "view", b"x")
-    assert answers.known("default", stored("a")) is known
-    assert known.views == {"view": b"x"}
-    assert answers.known("default", stored("a", version=2)) is None
-    assert answers.known("default", stored("a", row=2)) is None
-    assert answers.known("other", stored("a")) is None
+    first = answers.learn("default", stored("a"), known(stored("a")))
+    answers.keep(first, 1, b"x")
+    assert answers.known("default", stored("a"), 0) is first
+    assert first.views == {1: b"x"}
+    assert answers.known("default", stored("a", version=2), 0) is None
+    assert answers.known("default", stored("a", row=2), 0) is None
+    assert answers.known("other", stored("a"), 0) is None
     for n in range(100):
-        answers.keep(answers.learn("default", stored(f"e{n}"), Thing("T")), "view", b"y" * 500)
-    kept = [n for n in range(100) if answers.known("default", stored(f"e{n}"))]
+        answers.keep(answers.learn("default", stored(f"e{n}"), known(stored(f"e{n}"))), 1, b"y" * 500)
+    kept = [n for n in range(100) if answers.known("default", stored(f"e{n}"), 0)]
     assert kept == list(range(100 - len(kept), 100))
     assert 5 < len(kept) < 20
+
+
+def test_kept_answers_end_when_a_part_of_the_entity_expires() -> None:
+    answers = Answers(10_000)
+    answers.learn("default", stored("a"), known(stored("a"), until_us=10))
+    assert answers.known("default", stored("a"), 9) is not None
+    assert answers.known("default", stored("a"), 10) is None
+
+
+def test_ways_of_asking_are_never_taken_for_each_other() -> None:
+    answers = Answers(10_000)
+    first = answers.way(("a", 1))
+    assert answers.way(("a", 1)) == first
+    others = {answers.way(("b", n)) for n in range(WAYS_MAX + 1)}
+    assert first not in others
+    assert answers.way(("a", 1)) not in {first, *others}
+    entity = known(stored("a"))
+    for way in range(VIEWS_MAX + 2):
+        answers.keep(entity, way, b"x")
+    assert list(entity.views) == list(range(2, VIEWS_MAX + 2))

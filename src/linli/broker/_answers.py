@@ -10,6 +10,8 @@ from linli.store import Stored
 from linli.trust import Thing
 
 VIEWS_MAX = 8
+#: how many ways of asking are told apart before all of them are forgotten
+WAYS_MAX = 4096
 
 #: what one entry weighs beside its bytes, roughly
 _ENTRY_BYTES = 600
@@ -17,12 +19,16 @@ _ENTRY_BYTES = 600
 
 @dataclass(slots=True)
 class Known:
-    """What is known of one version of an entity without decoding it: what trust asks about, and rendered answers."""
+    """What is known of one version of an entity without decoding it: what trust asks about, its types (names in
+    documents), when it must be looked at again because a part of it expires, and rendered answers (b"" = nothing is
+    left of it)."""
 
     row: int
     version: int
     thing: Thing
-    views: dict[Hashable, bytes] = field(default_factory=dict)
+    types: tuple[str, ...]
+    until_us: int | None = None
+    views: dict[int, bytes] = field(default_factory=dict)
     bytes_kept: int = _ENTRY_BYTES
 
 
@@ -34,33 +40,50 @@ class Answers:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._known: OrderedDict[tuple[str, str], Known] = OrderedDict()
+        self._ways: dict[Hashable, int] = {}
+        self._last_way = 0
 
-    def known(self, tenant: str, stored: Stored) -> Known | None:
-        """Return what is known of exactly this version."""
+    def way(self, asked: Hashable) -> int:
+        """Return a short name for a way of asking, under which answers are kept. It is never given twice."""
+        way = self._ways.get(asked)
+        if way is None:
+            if len(self._ways) >= WAYS_MAX:
+                self._ways.clear()
+            self._last_way += 1
+            way = self._ways[asked] = self._last_way
+        return way
+
+    def known(self, tenant: str, stored: Stored, now_us: int) -> Known | None:
+        """Return what is known of exactly this version, at this moment."""
         key = (tenant, stored.entity_id)
         found = self._known.get(key)
         if found is None or found.version != stored.version or found.row != stored.row:
             return None
+        if found.until_us is not None and found.until_us <= now_us:
+            return None
         self._known.move_to_end(key)
         return found
 
-    def learn(self, tenant: str, stored: Stored, thing: Thing) -> Known:
+    def learn(self, tenant: str, stored: Stored, known: Known) -> Known:
         """Begin to know a version, forgetting the one before."""
         key = (tenant, stored.entity_id)
         old = self._known.pop(key, None)
         if old is not None:
             self._bytes -= old.bytes_kept
-        known = self._known[key] = Known(stored.row, stored.version, thing)
+        self._known[key] = known
         self._grow(known.bytes_kept)
         return known
 
-    def keep(self, known: Known, view: Hashable, answer: bytes) -> None:
-        """Keep a rendered answer."""
-        if len(known.views) >= VIEWS_MAX or len(answer) > self._bytes_max // 8:
+    def keep(self, known: Known, way: int, answer: bytes) -> None:
+        """Keep a rendered answer; the oldest of too many ways gives way."""
+        if len(answer) > self._bytes_max // 8:
             return
-        known.views[view] = answer
-        known.bytes_kept += len(answer)
-        self._grow(len(answer))
+        more = len(answer)
+        if len(known.views) >= VIEWS_MAX:
+            more -= len(known.views.pop(next(iter(known.views))))
+        known.views[way] = answer
+        known.bytes_kept += more
+        self._grow(more)
 
     def _grow(self, more: int) -> None:
         self._bytes += more

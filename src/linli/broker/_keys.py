@@ -1,7 +1,7 @@
 """Under which keys and in which box the store finds an entity fast.
 
-Keys are text; numbers and truth values have one spelling each. The box covers every geometry under location, place
-and position, so that a search around any of the three may be narrowed by it.
+Keys are text; numbers and truth values have one spelling each. The box covers every geometry of the entity, so that a
+search by any of its places may be narrowed by it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,6 @@ from linli.vocab import Vocab
 from ._names import Names
 from ._plain import VALUE_MEMBER, Doc
 from ._sight import OWNER_ATTRS
-
-#: geo attributes that the box covers, by short name
-BOXED = ("location", "place", "position")
 
 #: longer texts are not worth a key: nobody looks them up by equality
 KEY_LETTERS_MAX = 256
@@ -48,7 +45,6 @@ class Keys:
             for entity in vocab.types.values()
         }
         self._names = names
-        self._boxed = tuple(names.inner(short) for short in BOXED if vocab.iri_of(short))
 
     def of_type(self, short_type: str) -> tuple[tuple[str, str], ...]:
         """Return the (name in documents, short name) of the attributes that have keys."""
@@ -67,11 +63,10 @@ class Keys:
 
     def box(self, doc: Doc) -> Box | None:
         """Return west, south, east, north of all the entity's places, in degrees."""
-        attrs = doc["attrs"]
         places = [
             instance["value"]["coordinates"]
-            for inner in self._boxed
-            for instance in attrs.get(inner, ())
+            for instances in doc["attrs"].values()
+            for instance in instances
             if instance["type"] == "GeoProperty"
         ]
         if not places:
@@ -79,7 +74,8 @@ class Keys:
         west, south, east, north = 180.0, 90.0, -180.0, -90.0
         for lon, lat in _positions(places):
             west, south, east, north = min(west, lon), min(south, lat), max(east, lon), max(north, lat)
-        return west, south, east, north
+        # What is wider than half the world may cross the date line, and then lies outside of its longitudes.
+        return (-180.0, south, 180.0, north) if east - west > 180.0 else (west, south, east, north)
 
 
 def _texts(value: Any) -> Iterator[str]:

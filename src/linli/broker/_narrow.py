@@ -5,34 +5,31 @@ Whatever cannot be said to the store is left out; the evaluator judges every can
 
 from __future__ import annotations
 
-from linli.base import box_around
-from linli.store import Box, Find
-from linli.vocab import Vocab
+from linli.store import Find
 
-from ._keys import BOXED, Keys, key_text
+from ._keys import Keys, key_text
 from ._names import DEFAULT, Names
-from ._query import And, Compare, Near, Node, Or, Query, ScopeIs, TypeIs
+from ._query import And, Compare, Node, Or, Query, ScopeIs, TypeIs
 
 
 class Narrowing:
-    """Knows which names have keys and which places stand in boxes."""
+    """Knows which names have keys."""
 
-    def __init__(self, vocab: Vocab, names: Names, keys: Keys) -> None:
+    def __init__(self, names: Names, keys: Keys) -> None:
         """Narrow by these keys."""
         self._names = names
         self._keys = keys
-        self._boxed = frozenset(names.inner(short) for short in BOXED if vocab.iri_of(short))
 
     def find(self, query: Query) -> Find:
         """Return what to ask the store."""
-        types = type_names(query.types)
+        types = types_of(query)
         short = frozenset(self._names.short(name) for name in types or ())
         return Find(
             types=tuple(sorted(short)),
-            ids=query.ids,
+            ids=_ids(query),
             keys=self._found_keys(query.q, short) if query.q and short else (),
             scopes=_scopes(query.scopes) or (),
-            box=self._box(query.near),
+            box=query.geo.box if query.geo else None,
         )
 
     def _found_keys(self, node: Node, short_types: frozenset[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -40,7 +37,7 @@ class Narrowing:
             return tuple(pair for part in node.parts for pair in self._found_keys(part, short_types))
         if isinstance(node, Or):
             return self._either(node, short_types)
-        if not isinstance(node, Compare) or node.op != "==" or node.path.subs or node.path.keys:
+        if not isinstance(node, Compare) or node.op != "==" or node.path.subs or node.path.keys or node.path.beyond:
             return ()
         key = self._key(node.path.name, short_types)
         texts: set[str] = set()
@@ -63,12 +60,21 @@ class Narrowing:
         pair = (name, self._names.short(name))
         return pair[1] if all(pair in self._keys.of_type(one) for one in short_types) else None
 
-    def _box(self, near: Near | None) -> Box | None:
-        if near is None or near.max_m is None or near.name not in self._boxed:
-            return None
-        west, south, east, north = box_around(near.center, near.max_m)
-        inside = west >= -180.0 and east <= 180.0 and south > -89.0 and north < 89.0
-        return (west, south, east, north) if inside else None
+
+def types_of(query: Query) -> frozenset[str] | None:
+    """Return types of which every wanted entity has at least one; None when there is no such list."""
+    types = type_names(query.types)
+    if types is not None or not query.any_of:
+        return types
+    each = [type_names(one.types) for one in query.any_of]
+    return None if None in each else frozenset().union(*(types for types in each if types))
+
+
+def _ids(query: Query) -> tuple[str, ...]:
+    """Return ids of which every wanted entity has one; nothing when there is no such list."""
+    if query.ids or not all(one.ids for one in query.any_of):
+        return query.ids
+    return tuple(dict.fromkeys(entity_id for one in query.any_of for entity_id in one.ids))
 
 
 def type_names(node: Node | None) -> frozenset[str] | None:

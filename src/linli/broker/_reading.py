@@ -1,36 +1,52 @@
-"""Reading for the wire: one entity, a page of many, which types there are; in the requester's @context."""
+"""Reading for the wire: one entity, or a page of many, in the requester's @context."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
-from heapq import merge
+from heapq import merge, nsmallest
 from typing import Any
 
 from linli.base import write_json
-from linli.base.errors import (
-    ResourceNotFound,
-)
+from linli.base.errors import BadRequestData, ResourceNotFound
 from linli.store import Stored
-from linli.trust import Act, Decision, Thing, Verb
+from linli.trust import Act, Decision, Verb
 
-from ._evaluate import wanted
+from ._answers import Known
+from ._evaluate import Judged, wanted
 from ._ground import Ground
-from ._narrow import Narrowing, type_names
-from ._plain import Doc, decoded
-from ._query import Node, Query
-from ._render import Projection, checked, rendered
-from ._sight import OWNER_ATTRS
+from ._joining import Join, joined, reached
+from ._narrow import Narrowing, types_of
+from ._order import Order
+from ._plain import Doc, decoded, expiry_us, may_expire
+from ._projection import Projection, checked
+from ._query import Node, Query, paths
+from ._render import rendered
+from ._sight import OWNER_ATTRS, Seen
 from ._terms import Terms
+
+#: how many entities are remembered beyond the page while the order of all is found
+_ORDERED_SPARE = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a query. `more`: there are further entities; `total`: how many in all, when that was asked."""
+    """One page of a query, each entity as JSON. `more`: there are further ones; `total`: how many in all, when that was
+    asked."""
 
-    entities: list[dict[str, Any]]
+    entities: list[bytes]
     more: bool
     total: int | None = None
+
+
+@dataclass(slots=True)
+class _Hit:
+    """A stored entity that `act` may see; its document is decoded when somebody needs it."""
+
+    stored: Stored
+    known: Known
+    decision: Decision
+    seen: Seen | None = None
 
 
 class ReadingDoor(Ground):
@@ -39,7 +55,7 @@ class ReadingDoor(Ground):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Stand on the same ground."""
         super().__init__(*args, **kwargs)
-        self._narrowing = Narrowing(self._vocab, self._names, self._keys)
+        self._narrowing = Narrowing(self._names, self._keys)
 
     async def get(
         self,
@@ -55,45 +71,37 @@ class ReadingDoor(Ground):
 
         Raises: ResourceNotFound: it is not there, or `act` may not know of it.
         """
-        projection = projection or Projection(simplified=simplified)
-        stored, doc, decision = await self._visible(act, entity_id, "read")
-        if types is not None and not fits(Query(types=types), doc, stored):
-            raise ResourceNotFound
-        shown = self._sight.seen(doc, decision, act, "apply").shown
-        terms = terms or self.contexts.default
-        return rendered(shown, stored.created_us, stored.modified_us, terms, checked(projection))
+        hit = await self._found(act, entity_id, types)
+        shown = self._seen(act, hit).shown
+        how = checked(projection or Projection(simplified=simplified))
+        return rendered(shown, hit.stored.created_us, hit.stored.modified_us, terms or self.contexts.default, how)
 
     async def get_bytes(
-        self, act: Act, entity_id: str, terms: Terms, projection: Projection, types: Node | None = None
+        self, act: Act, entity_id: str, terms: Terms, projection: Projection, *, types: Node | None = None
     ) -> bytes:
         """Return an entity as JSON, from what was rendered before where that is possible.
 
-        Raises: ResourceNotFound, PurposeMissing, NotAllowed.
+        Raises: ResourceNotFound, PurposeMissing, NotAllowed. BadRequestData: pick or omit look beyond the entity.
         """
-        stored = await self._store.get(act.tenant, entity_id)
-        if stored is None:
-            raise ResourceNotFound
-        known = self._answers.known(act.tenant, stored)
-        if known is None:
-            known = self._answers.learn(act.tenant, stored, self._sight.thing(decoded(stored)))
-        decision = self._allow.allows(act, "read", known.thing)
-        if not decision.ok:
-            raise ResourceNotFound
-        self._sight.check_purpose(act)
-        view = (terms.key, projection.simplified, projection.sys_attrs, decision.shown, act.purpose)
-        keeps = projection.whole and types is None
-        answer = known.views.get(view) if keeps else None
-        if answer is not None:
-            return answer
-        doc = decoded(stored)
-        if types is not None and not fits(Query(types=types), doc, stored):
-            raise ResourceNotFound
-        seen = self._sight.seen(doc, decision, act, "apply")
-        self._sight.check_asked(act, seen, projection.asked(), projection.omit)
-        answer = write_json(rendered(seen.shown, stored.created_us, stored.modified_us, terms, checked(projection)))
-        if keeps:
-            self._answers.keep(known, view, answer)
+        _check_hops(projection.hops, None)
+        hit = await self._found(act, entity_id, types)
+        answer = self._body(act, hit, terms, checked(projection))
+        if not answer:
+            self._check_asked(act, hit, projection)
+            raise ResourceNotFound("The entity has none of the members that were asked for.")
         return answer
+
+    async def get_joined(
+        self, act: Act, entity_id: str, terms: Terms, projection: Projection, *, join: Join, types: Node | None = None
+    ) -> list[dict[str, Any]]:
+        """Return an entity with those that it is linked to: inside it, or after it.
+
+        Raises: as get_bytes; TooManyResults.
+        """
+        _check_hops(projection.hops, join)
+        hit = await self._found(act, entity_id, types)
+        self._check_asked(act, hit, checked(projection))
+        return await self._joined(act, [hit], terms, projection, join)
 
     async def query(
         self,
@@ -105,58 +113,162 @@ class ReadingDoor(Ground):
         limit: int = 20,
         offset: int = 0,
         count: bool = False,
+        order: Order | None = None,
+        join: Join | None = None,
     ) -> Page:
-        """Return a page of what is wanted and may be seen, in the order of creation.
+        """Return a page of what is wanted and may be seen, in the order of creation unless another is asked for.
 
         Raises: PurposeMissing, NotAllowed: personal attributes are asked for that the purpose does not open.
+        BadRequestData: q, pick or omit follow relationships further than `join` does. TooManyResults.
         """
-        checked(projection)
+        _check_hops(max(query.hops, checked(projection).hops), join)
+        names = query.names() | (order.names() if order else frozenset())
         self._sight.check_purpose(act)
-        self._sight.check_filter(act, query.names(), type_names(query.types))
-        entities: list[dict[str, Any]] = []
-        met = 0
-        async for stored, doc in self._wanted(act, query, projection):
-            if offset <= met < offset + limit:
-                entities.append(rendered(doc, stored.created_us, stored.modified_us, terms, projection))
-            met += 1
-            if met > offset + limit and not count:
-                break
-        return Page(entities, met > offset + limit, met if count else None)
-
-    async def types(self, act: Act, terms: Terms) -> list[str]:
-        """Return the types that exist and of which `act` may see any, in the requester's words, sorted."""
-        there = await self._store.types(act.tenant)
-        own = (act.who.id,)
-        return sorted(
-            terms.term(self._names.inner(name))
-            for name in there
-            if self._allow.allows(act, "list", Thing(name, act.who.scopes, own)).ok
+        self._sight.check_filter(act, names, types_of(query))
+        find = self._wanted(act, query, terms, projection)
+        hits, met = await (
+            _page(find, offset, limit, to_the_end=count)
+            if order is None
+            else self._ordered(act, find, order, offset, limit)
         )
+        if join is None:
+            bodies = [self._body(act, hit, terms, projection) for hit in hits]
+        else:
+            bodies = [write_json(one) for one in await self._joined(act, hits, terms, projection, join)]
+        return Page(bodies, met > offset + limit, met if count else None)
 
     # inside
 
     async def _visible(self, act: Act, entity_id: str, verb: Verb) -> tuple[Stored, Doc, Decision]:
+        """Return an entity whole, for one who will change it. Raises: ResourceNotFound, NotAllowed."""
         self._sight.check_purpose(act)
         stored = await self._store.get(act.tenant, entity_id)
-        if stored is None:
+        doc = None if stored is None else self._doc(stored)
+        if stored is None or doc is None:
             raise ResourceNotFound
-        doc = decoded(stored)
         decision = self._allow.allows(act, verb, self._sight.thing(doc))
         if not decision.ok:
             raise ResourceNotFound
         return stored, doc, decision
 
-    async def _wanted(self, act: Act, query: Query, projection: Projection) -> AsyncIterator[tuple[Stored, Doc]]:
-        """Yield the entities that `act` may list and that fit, as he may see them."""
+    async def _found(self, act: Act, entity_id: str, types: Node | None) -> _Hit:
+        """Return what `act` may see of an entity. Raises: ResourceNotFound, NotAllowed."""
+        self._sight.check_purpose(act)
+        stored = await self._store.get(act.tenant, entity_id)
+        hit = None if stored is None else self._hit(act, stored, "read")
+        if hit is None or (types is not None and not self._fits_alone(Query(types=types), hit)):
+            raise ResourceNotFound
+        return hit
+
+    def _hit(self, act: Act, stored: Stored, verb: Verb) -> _Hit | None:
+        """Return what `act` may see of a stored entity; None when it is none of his, or has expired."""
+        known = self._answers.known(act.tenant, stored, self._clock.now_us()) or self._learned(act.tenant, stored)
+        if known is None:
+            return None
+        decision = self._allow.allows(act, verb, known.thing)
+        return _Hit(stored, known, decision) if decision.ok else None
+
+    def _learned(self, tenant: str, stored: Stored) -> Known | None:
+        doc = self._doc(stored)
+        if doc is None:
+            return None
+        until_us = expiry_us(decoded(stored)) if may_expire(stored) else None
+        known = Known(stored.row, stored.version, self._sight.thing(doc), tuple(doc["type"]), until_us)
+        return self._answers.learn(tenant, stored, known)
+
+    def _seen(self, act: Act, hit: _Hit) -> Seen:
+        if hit.seen is None:
+            doc = self._doc(hit.stored)
+            if doc is None:
+                raise ResourceNotFound
+            hit.seen = self._sight.seen(doc, hit.decision, act, "apply")
+        return hit.seen
+
+    def _to_judge(self, act: Act, hit: _Hit) -> Judged:
+        return Judged(self._seen(act, hit).judged, hit.stored.created_us, hit.stored.modified_us)
+
+    def _check_asked(self, act: Act, hit: _Hit, projection: Projection) -> Doc:
+        """Return the document as it is shown. Raises: PurposeMissing, NotAllowed."""
+        seen = self._seen(act, hit)
+        self._sight.check_asked(act, seen, projection.asked(), projection.omit)
+        return seen.shown
+
+    def _body(self, act: Act, hit: _Hit, terms: Terms, projection: Projection) -> bytes:
+        """Return an entity as JSON; nothing when nothing is left of it. Raises: PurposeMissing, NotAllowed."""
+        way = self._answers.way((terms, projection, hit.decision.shown, act.purpose))
+        answer = hit.known.views.get(way)
+        if answer is None:
+            answer = b""
+            if projection.fits(self._seen(act, hit).shown):
+                shown, stored = self._check_asked(act, hit, projection), hit.stored
+                answer = write_json(rendered(shown, stored.created_us, stored.modified_us, terms, projection))
+            self._answers.keep(hit.known, way, answer)
+        return answer
+
+    async def _joined(
+        self, act: Act, hits: list[_Hit], terms: Terms, projection: Projection, join: Join
+    ) -> list[dict[str, Any]]:
+        roots = [
+            Judged(self._check_asked(act, hit, projection), hit.stored.created_us, hit.stored.modified_us)
+            for hit in hits
+        ]
+
+        async def fetch(ids: list[str]) -> Mapping[str, Judged]:
+            found = await self._looked_up(act, ids)
+            return {
+                hit.stored.entity_id: Judged(self._seen(act, hit).shown, hit.stored.created_us, hit.stored.modified_us)
+                for hit in found
+            }
+
+        return await joined(roots, projection, join, terms, fetch)
+
+    async def _looked_up(self, act: Act, ids: list[str]) -> list[_Hit]:
+        """Return those of some entities that `act` may see."""
+        found = [await self._store.get(act.tenant, entity_id) for entity_id in ids]
+        hits = [self._hit(act, stored, "read") for stored in found if stored is not None]
+        return [hit for hit in hits if hit is not None]
+
+    async def _wanted(self, act: Act, query: Query, terms: Terms, projection: Projection) -> AsyncIterator[_Hit]:
+        """Yield the entities that `act` may list, that fit, and of which something is left."""
+        through = [path for path in paths(query.q) if path.beyond is not None]
+
+        async def fetch(ids: list[str]) -> Mapping[str, Judged]:
+            return {hit.stored.entity_id: self._to_judge(act, hit) for hit in await self._looked_up(act, ids)}
+
         async for stored in self._narrowed(act, query):
-            doc = decoded(stored)
-            decision = self._allow.allows(act, "list", self._sight.thing(doc))
-            if not decision.ok:
+            hit = self._hit(act, stored, "list")
+            if hit is None:
                 continue
-            seen = self._sight.seen(doc, decision, act, "apply")
-            if fits(query, seen.judged, stored) and projection.fits(seen.shown):
-                self._sight.check_asked(act, seen, projection.asked(), projection.omit)
-                yield stored, seen.shown
+            if not query.asks_inside:
+                fits = self._fits_alone(query, hit)
+            else:
+                judged = self._to_judge(act, hit)
+                linked = await reached(judged, through, fetch) if through else {}
+                fits = wanted(query, *judged, linked)
+            if fits and (projection.whole or self._body(act, hit, terms, projection)):
+                yield hit
+
+    def _fits_alone(self, query: Query, hit: _Hit) -> bool:
+        """Tell whether an entity fits a query that asks for no attribute, without decoding it."""
+        stored = hit.stored
+        doc = {"id": stored.entity_id, "type": hit.known.types, "scope": stored.scopes, "attrs": {}}
+        return wanted(query, doc, stored.created_us, stored.modified_us)
+
+    async def _ordered(
+        self, act: Act, find: AsyncIterator[_Hit], order: Order, offset: int, limit: int
+    ) -> tuple[list[_Hit], int]:
+        """Return a page in an order, and how many there are in all; no more of them are held than the page needs."""
+        wanted_first = offset + limit
+        held: list[tuple[tuple[Any, ...], int, _Hit]] = []
+        met = 0
+        async for hit in find:
+            held.append((order.key(self._to_judge(act, hit)), hit.stored.row, hit))
+            hit.seen = None
+            met += 1
+            if len(held) > wanted_first + _ORDERED_SPARE:
+                held = nsmallest(wanted_first, held, key=_place)
+        held = sorted(held, key=_place)
+        return [hit for _, _, hit in held[offset:wanted_first]], met
 
     async def _narrowed(self, act: Act, query: Query) -> AsyncIterator[Stored]:
         """Yield candidates; who can only reach his own things gets candidates by the keys of ownership."""
@@ -176,6 +288,30 @@ class ReadingDoor(Ground):
                 yield stored
 
 
+async def _page(find: AsyncIterator[_Hit], offset: int, limit: int, *, to_the_end: bool) -> tuple[list[_Hit], int]:
+    """Return a page, and how many were met: one more than the page holds, or all."""
+    hits: list[_Hit] = []
+    met = 0
+    async for hit in find:
+        if offset <= met < offset + limit:
+            hits.append(hit)
+        met += 1
+        if met > offset + limit and not to_the_end:
+            break
+    return hits, met
+
+
+def _place(held: tuple[tuple[Any, ...], int, _Hit]) -> tuple[tuple[Any, ...], int]:
+    return held[0], held[1]
+
+
+def _check_hops(hops: int, join: Join | None) -> None:
+    if hops > (join.level if join else 0):
+        raise BadRequestData(
+            "q, pick, omit: to look beyond relationships, say join and a joinLevel that reaches so far."
+        )
+
+
 def fits(query: Query, doc: Doc, stored: Stored) -> bool:
-    """Tell whether a stored entity fits every part of a query."""
+    """Tell whether a stored entity fits every part of a query that follows no relationship."""
     return wanted(query, doc, stored.created_us, stored.modified_us)

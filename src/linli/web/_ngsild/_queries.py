@@ -1,138 +1,136 @@
-"""Reading: one entity, a page of many, and which types there are."""
+"""Reading: one entity, or a page of many, by URL or by a POSTed query."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from linli.base import read_json, write_json
+from linli.base.errors import BadRequestData, ResourceNotFound
+from linli.broker import Page, Projection, Terms, checked_id
 
-from linli.base import write_json
-from linli.base.errors import BadRequestData, OperationNotSupported, ResourceNotFound
-from linli.broker import (
-    Node,
-    Projection,
-    Query,
-    Terms,
-    checked_id,
-    checked_name,
-    read_near,
-    read_q,
-    read_scope_q,
-    read_types,
+from ._asking import (
+    FILTERING,
+    FORMS,
+    JOINING,
+    ORDERING,
+    SHOWING,
+    SYSTEM,
+    Wish,
+    join_of,
+    projection_of,
+    types_of,
+    wish_of,
+    wish_of_body,
 )
+from ._desk import Desk, Route, Routes, source_of, with_context
+from ._http import Answer, Asked, context_link, number_of, page_links, preferred_version, truth_of
+from ._older import made_older, version_of
 
-from ._desk import NONE, Desk, Route, Routes, with_context, with_contexts
-from ._http import Answer, Asked, number_of, options_of, page_links, truth_of
+__all__ = ["ROUTES", "SYSTEM", "types_of"]
 
-LIMIT_DEFAULT, LIMIT_MAX, OFFSET_MAX = 20, 1000, 10_000_000
+LIMIT_DEFAULT, OFFSET_MAX = 20, 10_000_000
 
 _WHOLE = Projection()
-_READING = frozenset({"type", "local"}) | {"attrs", "pick", "omit", "options", "format"}
-_READING_UNBUILT = frozenset({"lang", "join", "joinLevel", "containedBy", "datasetId", "geometryProperty", "entityMap"})
-_GEO = frozenset({"georel", "geometry", "coordinates", "geoproperty"})
-_QUERYING = _READING | _GEO | {"id", "q", "scopeQ", "limit", "offset", "count"}
-_QUERYING_UNBUILT = _READING_UNBUILT | {"idPattern", "orderBy", "orderFrom", "expandValues", "csf"}
-SYSTEM = frozenset({"id", "type", "scope", "createdAt", "modifiedAt"})
+_PAGING = frozenset({"limit", "offset", "count"})
+_UNBUILT = frozenset({"entityMap"})
+_GEO_JSON = b"application/geo+json"
 
 
 async def query(desk: Desk, asked: Asked) -> Answer:
     """Read entities by `type`, `id`, `q`, `georel`, `scopeQ`, page by page."""
+    terms = await desk.linked(asked)
+    return await _page(desk, asked, terms, wish_of(asked.parameters, terms, asked, desk.broker.caps))
+
+
+async def query_by_post(desk: Desk, asked: Asked) -> Answer:
+    """Read entities by a query in the body."""
+    body = await desk.body(asked)
+    terms = await desk.terms_of(asked, body)
+    return await _page(desk, asked, terms, wish_of_body(body, asked.parameters, terms, asked, desk.broker.caps))
+
+
+async def get(desk: Desk, asked: Asked) -> Answer:
+    """Read one entity, as the asker may see it."""
+    entity_id, said = asked.segments[1], asked.parameters
+    terms = await desk.linked(asked)
+    projection, types, join = _WHOLE, None, None
+    if said or asked.geo_json:
+        projection, types, join = projection_of(said, terms, asked), types_of(said, terms), join_of(said)
+    act = desk.act(asked)
+    try:
+        if join is None:
+            bodies = [await desk.broker.get_bytes(act, entity_id, terms, projection, types=types)]
+        else:
+            linked = await desk.broker.get_joined(act, entity_id, terms, projection, join=join, types=types)
+            bodies = [write_json(one) for one in linked]
+    except ResourceNotFound:
+        checked_id(entity_id)  # what is there has a good id; only a miss needs to know whether it could be one
+        raise
+    if len(bodies) > 1:
+        return _listed(asked, terms, bodies)
+    status, bodies = _for_version(asked, bodies)
+    answer = _geo_json(asked, terms, bodies[0]) if asked.geo_json else with_context(asked, terms, bodies[0])
+    answer.status = status
+    return answer
+
+
+async def _page(desk: Desk, asked: Asked, terms: Terms, wish: Wish) -> Answer:
     said = asked.parameters
-    limit, offset = number_of(said, "limit", LIMIT_DEFAULT, LIMIT_MAX), number_of(said, "offset", 0, OFFSET_MAX)
+    limit = number_of(said, "limit", LIMIT_DEFAULT, desk.broker.caps.page_entities)
+    offset = number_of(said, "offset", 0, OFFSET_MAX)
     count = truth_of(said, "count")
     if limit == 0 and not count:
         raise BadRequestData("limit: 0 is allowed together with count=true only.")
-    terms = await desk.linked(asked)
-    wanted, projection = _query(said, terms), _projection(said, terms)
-    page = await desk.broker.query(
-        desk.act(asked), wanted, terms=terms, projection=projection, limit=limit, offset=offset, count=count
+    page: Page = await desk.broker.query(
+        desk.act(asked),
+        wish.query,
+        terms=terms,
+        projection=wish.projection,
+        limit=limit,
+        offset=offset,
+        count=count,
+        order=wish.order,
+        join=wish.join,
     )
-    answer = with_contexts(asked, terms, page.entities)
+    answer = _listed(asked, terms, page.entities)
     answer.headers.extend(page_links(asked, limit, offset, more=page.more))
     if page.total is not None:
         answer.headers.append((b"ngsild-results-count", b"%d" % page.total))
     return answer
 
 
-async def get(desk: Desk, asked: Asked) -> Answer:
-    """Read one entity, as the asker may see it."""
-    entity_id = asked.segments[1]
-    terms = await desk.linked(asked)
-    projection, types = _WHOLE, None
-    if asked.parameters:
-        projection, types = _projection(asked.parameters, terms), types_of(asked.parameters, terms)
-    try:
-        body = await desk.broker.get_bytes(desk.act(asked), entity_id, terms, projection, types)
-    except ResourceNotFound:
-        checked_id(entity_id)  # what is there has a good id; only a miss needs to know whether it could be one
-        raise
-    return with_context(asked, terms, body)
+def _listed(asked: Asked, terms: Terms, bodies: list[bytes]) -> Answer:
+    """Return a list of entities, with the context in each for ld+json, else in a Link; or a FeatureCollection."""
+    status, bodies = _for_version(asked, bodies)
+    if asked.geo_json:
+        answer = _geo_json(asked, terms, b'{"type":"FeatureCollection","features":[' + b",".join(bodies) + b"]}")
+        answer.status = status
+        return answer
+    if asked.ld_json:
+        context = b'{"@context":' + write_json(source_of(terms))
+        inside = [context + (b"," + body[1:] if body != b"{}" else b"}") for body in bodies]
+        return Answer(status, b"[" + b",".join(inside) + b"]", media=b"application/ld+json")
+    return Answer(status, b"[" + b",".join(bodies) + b"]", [context_link(terms.link)] if terms.link else [])
 
 
-async def types(desk: Desk, asked: Asked) -> Answer:
-    """List the types that there are."""
-    if truth_of(asked.parameters, "details"):
-        raise OperationNotSupported("details=true is not offered yet.")
-    terms = await desk.linked(asked)
-    names = await desk.broker.types(desk.act(asked), terms)
-    body = {"id": "urn:ngsi-ld:EntityTypeList:here", "type": "EntityTypeList", "typeList": names}
-    return with_context(asked, terms, write_json(body))
+def _geo_json(asked: Asked, terms: Terms, body: bytes) -> Answer:
+    """Return GeoJSON with the context in the body, or in a Link when the asker prefers a plain body."""
+    if b"body=json" in asked.headers.get(b"prefer", b"").replace(b" ", b""):
+        return Answer(200, body, [context_link(terms.link)] if terms.link else [], _GEO_JSON)
+    return Answer(200, body[:-1] + b',"@context":' + write_json(source_of(terms)) + b"}", media=_GEO_JSON)
 
 
-def _query(said: Mapping[str, str], terms: Terms) -> Query:
-    """Return what is wanted. Raises: BadRequestData: wrong, or so wide that it would mean everything."""
-    geo = _GEO & said.keys()
-    if geo and not {"georel", "geometry", "coordinates"} <= geo:
-        raise BadRequestData("georel, geometry, coordinates: all three are needed.")
-    near = None
-    if geo:
-        place = said.get("geoproperty", "location")
-        near = read_near(said["georel"], said["geometry"], said["coordinates"], place, terms)
-    query = Query(
-        types=types_of(said, terms),
-        ids=tuple(checked_id(one) for one in said["id"].split(",")) if "id" in said else (),
-        q=read_q(said["q"], terms) if "q" in said else None,
-        scopes=read_scope_q(said["scopeQ"]) if "scopeQ" in said else None,
-        near=near,
-    )
-    attrs = set(said.get("attrs", "").split(",")) - {""} - SYSTEM
-    if not (query.types or query.near or attrs or query.asks_attributes() or truth_of(said, "local")):
-        raise BadRequestData("The query is too wide: say type, attrs, q, georel, or local=true.")
-    return query
-
-
-def types_of(said: Mapping[str, str], terms: Terms) -> Node | None:
-    """Return the type selection of a request, or None when it names none."""
-    return read_types(said["type"], terms) if "type" in said else None
-
-
-def _projection(said: Mapping[str, str], terms: Terms) -> Projection:
-    options = options_of(
-        said,
-        frozenset({"keyValues", "simplified", "normalized", "sysAttrs"}),
-        frozenset({"concise", "temporalValues", "aggregatedValues", "splitEntities"}),
-    )
-    return Projection(
-        simplified=bool(options & {"keyValues", "simplified"}),
-        sys_attrs="sysAttrs" in options,
-        attrs=_names(said, "attrs", terms),
-        pick=_names(said, "pick", terms),
-        omit=_names(said, "omit", terms),
-    )
-
-
-def _names(said: Mapping[str, str], parameter: str, terms: Terms) -> frozenset[str]:
-    """Return the members that a parameter lists, by the names in documents."""
-    if parameter not in said:
-        return NONE
-    members = said[parameter].replace("|", ",").split(",")
-    if "{" in said[parameter]:
-        raise OperationNotSupported(f"{parameter}: linked entities are not offered yet.")
-    if not all(members):
-        raise BadRequestData(f"{parameter}: holds an empty member.")
-    return frozenset(one if one in SYSTEM else terms.name(checked_name(one)) for one in members)
+def _for_version(asked: Asked, bodies: list[bytes]) -> tuple[int, list[bytes]]:
+    """Return 203 and entities that a program of the preferred version can read, or 200 and the entities as they are."""
+    said = preferred_version(asked.headers) if b"prefer" in asked.headers else None
+    if said is None:
+        return 200, bodies
+    version = version_of(said)
+    entities = [read_json(body, bytes_max=len(body)) for body in bodies]
+    changed = [made_older(one["properties"] if asked.geo_json else one, version) for one in entities]
+    return (203, [write_json(one) for one in entities]) if any(changed) else (200, bodies)
 
 
 ROUTES: Routes = {
-    ("entities",): {"GET": Route(query, _QUERYING, _QUERYING_UNBUILT)},
-    ("entities", "{}"): {"GET": Route(get, _READING, _READING_UNBUILT)},
-    ("types",): {"GET": Route(types, frozenset({"details", "local"}))},
+    ("entities",): {"GET": Route(query, FILTERING | SHOWING | JOINING | ORDERING | _PAGING, _UNBUILT, geo=True)},
+    ("entities", "{}"): {"GET": Route(get, SHOWING | JOINING | {"type", "local"}, _UNBUILT, geo=True)},
+    ("entityOperations", "query"): {"POST": Route(query_by_post, FORMS | _PAGING | {"local"}, _UNBUILT, geo=True)},
 }

@@ -1,0 +1,232 @@
+"""Geo queries: how a place of an entity must lie to the one that is asked for.
+
+Distances are metres on the sphere, to the nearest point of either geometry, right at any latitude. An edge runs
+straight in longitude and latitude, as GeoJSON has it; one that spans more than half the world crosses the date line.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import numpy as np
+import orjson
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from linli.base import DEGREE_M, EARTH_M, Point, distance_m
+from linli.base.errors import BadRequestData
+from linli.store import Box
+
+from ._form import check_positions, checked_name
+from ._plain import Doc
+from ._terms import Terms
+
+Relation = Literal["near", "within", "contains", "intersects", "equals", "disjoint", "overlaps"]
+Degrees = NDArray[np.float64]
+
+_DISTANCE = re.compile(r"(maxDistance|minDistance)==(\d+(?:\.\d+)?(?:[eE]\+?\d+)?)")
+
+#: relation -> whether it holds, given what is asked for and what is there; the first of them is prepared
+_HOLDS: Mapping[str, Callable[[BaseGeometry, BaseGeometry], Any]] = {
+    "within": lambda shape, there: shape.contains(there),
+    "contains": lambda shape, there: there.contains(shape),
+    "equals": lambda shape, there: there.equals(shape),
+    "intersects": lambda shape, there: shape.intersects(there),
+    "disjoint": lambda shape, there: shape.disjoint(there),
+    "overlaps": lambda shape, there: shape.overlaps(there),
+}
+
+#: edges are cut so short (degrees) that the flat map bends them by metres only, but into at most so many pieces
+_EDGE_DEG = 0.25
+_PIECES = 4000
+_ROUNDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Geo:
+    """A place under `name` has this relation to `shape`; near: at most `max_m` or at least `min_m` away, metres.
+
+    `box`: west, south, east, north in degrees, which every place asked for meets; None where there is no such box.
+    """
+
+    relation: Relation
+    name: str
+    shape: BaseGeometry
+    max_m: float | None = None
+    min_m: float | None = None
+    box: Box | None = None
+
+
+def read_geo(georel: str, geometry: str, coordinates: Any, geoproperty: str, terms: Terms) -> Geo:
+    """Read a geo query; `coordinates` as JSON text or as the list itself. Raises: BadRequestData."""
+    relation, _, rest = georel.partition(";")
+    shape = read_shape(geometry, coordinates)
+    name = terms.name(checked_name(geoproperty))
+    if relation in _HOLDS and not rest:
+        shapely.prepare(shape)
+        box = None if relation == "disjoint" else cast("Box", shape.bounds)
+        return Geo(cast("Relation", relation), name, shape, box=box)
+    found = _DISTANCE.fullmatch(rest)
+    if relation != "near" or found is None:
+        raise BadRequestData(
+            "georel: write near;maxDistance==metres, near;minDistance==metres, or one of "
+            + ", ".join(sorted(_HOLDS))
+            + "."
+        )
+    metres = float(found.group(2))
+    if not math.isfinite(metres) or metres <= 0:
+        raise BadRequestData("georel: the distance must be a finite number of metres above 0.")
+    if found.group(1) == "minDistance":
+        return Geo("near", name, shape, min_m=metres)
+    return Geo("near", name, shape, max_m=metres, box=_box_around(shape, metres))
+
+
+def read_shape(geometry: str, coordinates: Any) -> BaseGeometry:
+    """Return a geometry that is asked for; `coordinates` as JSON text or as the list itself. Raises: BadRequestData."""
+    if isinstance(coordinates, str):
+        try:
+            coordinates = orjson.loads(coordinates)
+        except orjson.JSONDecodeError as error:
+            raise BadRequestData("coordinates: must be [lon, lat] in degrees, or lists of these.") from error
+    check_positions(geometry, coordinates)
+    return on_earth({"type": geometry, "coordinates": coordinates})
+
+
+def is_there(geo: Geo, doc: Doc) -> bool:
+    """Tell whether any place of the entity lies as it is asked for; an entity without one never does."""
+    return any(
+        _lies(geo, instance["value"])
+        for instance in doc["attrs"].get(geo.name, ())
+        if instance["type"] == "GeoProperty"
+    )
+
+
+def _lies(geo: Geo, value: dict[str, Any]) -> bool:
+    if geo.relation == "near" and value["type"] == "Point" and geo.shape.geom_type == "Point":
+        return _is_near(geo, metres_to(geo.shape, value))
+    there = on_earth(value)
+    if geo.box is not None and not _meet(geo.box, there.bounds):
+        return False
+    if geo.relation == "near":
+        return _is_near(geo, _metres_between(geo.shape, there))
+    return bool(_HOLDS[geo.relation](geo.shape, there))
+
+
+def _is_near(geo: Geo, away_m: float) -> bool:
+    return away_m <= geo.max_m if geo.max_m is not None else away_m >= (geo.min_m or 0.0)
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
+
+
+def metres_to(shape: BaseGeometry, value: dict[str, Any]) -> float:
+    """Return how far a GeoJSON geometry is from `shape` at their nearest points; 0 where they meet. Units: metres."""
+    if value["type"] == "Point" and shape.geom_type == "Point":
+        lon, lat = value["coordinates"][:2]
+        return distance_m(Point(shape.x, shape.y), Point(lon, lat))
+    return _metres_between(shape, on_earth(value))
+
+
+def _metres_between(one: BaseGeometry, other: BaseGeometry) -> float:
+    """Return the distance between two geometries in metres.
+
+    Both are drawn on a flat map around a point of the first (azimuthal equidistant: true along every ray from there);
+    the nearest point found on it is the centre of the next map, so that the last one is true where it matters.
+    """
+    one, other = _cut(one), _cut(other)
+    center = tuple(shapely.get_coordinates(shapely.shortest_line(one, other))[0])
+    away_m = math.inf
+    for _ in range(_ROUNDS):
+        to_map, to_earth = _map_around(center[0], center[1])
+        line = shapely.shortest_line(shapely.transform(one, to_map), shapely.transform(other, to_map))
+        away_m = min(away_m, float(line.length))
+        center = tuple(to_earth(shapely.get_coordinates(line))[0])
+    return away_m
+
+
+def _cut(shape: BaseGeometry) -> BaseGeometry:
+    """Return a geometry whose edges are short."""
+    if shape.geom_type in ("Point", "MultiPoint"):
+        return shape
+    return shapely.segmentize(shape, max(_EDGE_DEG, shape.length / _PIECES))
+
+
+def _map_around(lon: float, lat: float) -> tuple[Callable[[Degrees], Degrees], Callable[[Degrees], Degrees]]:
+    """Return how degrees become metres east and north of a centre, and back.
+
+    Shapes: (n, 2) both ways. Source: Snyder, Map Projections, USGS 1395, azimuthal equidistant on the sphere.
+    """
+    sin_0, cos_0 = math.sin(math.radians(lat)), math.cos(math.radians(lat))
+
+    def to_map(degrees: Degrees) -> Degrees:
+        d_lon, lats = np.radians(degrees[:, 0] - lon), np.radians(degrees[:, 1])
+        east = np.cos(lats) * np.sin(d_lon)
+        north = cos_0 * np.sin(lats) - sin_0 * np.cos(lats) * np.cos(d_lon)
+        up = sin_0 * np.sin(lats) + cos_0 * np.cos(lats) * np.cos(d_lon)
+        length = np.hypot(east, north)
+        scale = EARTH_M * np.arctan2(length, up) / np.where(length == 0.0, 1.0, length)
+        return np.column_stack((scale * east, scale * north))
+
+    def to_earth(metres: Degrees) -> Degrees:
+        length = np.hypot(metres[:, 0], metres[:, 1])
+        angle = length / EARTH_M
+        safe = np.where(length == 0.0, 1.0, length)
+        sine = np.cos(angle) * sin_0 + metres[:, 1] * np.sin(angle) * cos_0 / safe
+        lons = np.arctan2(
+            metres[:, 0] * np.sin(angle), safe * cos_0 * np.cos(angle) - metres[:, 1] * sin_0 * np.sin(angle)
+        )
+        return np.column_stack((lon + np.degrees(lons), np.degrees(np.arcsin(np.clip(sine, -1.0, 1.0)))))
+
+    return to_map, to_earth
+
+
+def on_earth(value: dict[str, Any]) -> BaseGeometry:
+    """Return a checked GeoJSON geometry as a shape: cut at the date line, and mended where an area crosses itself."""
+    shape = shapely.force_2d(shapely.from_geojson(orjson.dumps(value)))
+    west, _, east, _ = shape.bounds
+    if east - west > 180.0 and shape.geom_type not in ("Point", "MultiPoint"):
+        shape = shapely.union_all([_around(part) for part in shapely.get_parts(shape)])
+    if shape.geom_type.endswith("Polygon") and not shape.is_valid:
+        shape = shapely.make_valid(shape)
+    return shape
+
+
+def _around(part: BaseGeometry) -> BaseGeometry:
+    """Return a line or an area whose longitudes run on past 180 degrees, folded back into the world."""
+    if part.geom_type == "Polygon":
+        rings = [_running_on(shapely.get_coordinates(ring)) for ring in (part.exterior, *part.interiors)]
+        west = rings[0][:, 0].min()
+        holes = [np.add(ring, (360.0 * np.round((west - ring[:, 0].min()) / 360.0 + 0.25), 0.0)) for ring in rings[1:]]
+        whole = shapely.make_valid(shapely.Polygon(rings[0], holes))
+    else:
+        whole = shapely.LineString(_running_on(shapely.get_coordinates(part)))
+    worlds = [shapely.clip_by_rect(whole, at - 180.0, -90.0, at + 180.0, 90.0) for at in (-360.0, 0.0, 360.0)]
+    folded = [
+        shapely.transform(world, lambda xy, at=at: xy - [at, 0.0])
+        for world, at in zip(worlds, (-360.0, 0.0, 360.0), strict=True)
+    ]
+    return shapely.union_all([world for world in folded if not world.is_empty])
+
+
+def _running_on(degrees: Degrees) -> Degrees:
+    """Return positions of which no two neighbours are more than half the world apart."""
+    steps = np.diff(degrees[:, 0], prepend=degrees[0, 0])
+    return np.column_stack((degrees[:, 0] - 360.0 * np.cumsum(np.round(steps / 360.0)), degrees[:, 1]))
+
+
+def _box_around(shape: BaseGeometry, metres: float) -> Box | None:
+    """Return a box that holds all that is so near; None where it would reach a pole or the date line."""
+    west, south, east, north = (float(side) for side in shape.bounds)
+    more = metres / DEGREE_M * 1.001
+    south, north = south - more, north + more
+    if south <= -89.0 or north >= 89.0:
+        return None
+    wider = more / math.cos(math.radians(max(abs(south), abs(north))))
+    west, east = west - wider, east + wider
+    return None if west < -180.0 or east > 180.0 else (west, south, east, north)
