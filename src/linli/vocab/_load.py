@@ -142,10 +142,19 @@ def code_list(name: str, tree: Mapping[str, Any]) -> CodeList:
     return CodeList(name, _words(f"{place}: title", tree.get("title")), dict(codes), bool(tree.get("open", False)))
 
 
+def common_attributes(tree: Mapping[str, Any], lists: Mapping[str, CodeList]) -> dict[str, Attribute]:
+    """Return the attributes that every type has, from common.toml. Raises: BadVocabulary."""
+    return _attributes("common.toml", tree, lists, {})
+
+
 def entity_type(
-    file: str, tree: Mapping[str, Any], common: Mapping[str, Any], lists: Mapping[str, CodeList]
+    file: str,
+    tree: Mapping[str, Any],
+    common: Mapping[str, Attribute],
+    raw_common: Mapping[str, Mapping[str, Any]],
+    lists: Mapping[str, CodeList],
 ) -> EntityType:
-    """Return a type from its file, with the common attributes first.
+    """Return a type from its file, with the `common` attributes first; `raw_common`: these as common.toml has them.
 
     Raises: BadVocabulary: the file says too little, too much, or something that is never kept.
     """
@@ -153,11 +162,10 @@ def entity_type(
     name = tree.get("type", "")
     if not _TYPE.match(name) or file != f"types/{name}.toml":
         raise BadVocabulary(f"{file}: type: a type is written like ServiceCall and stands in types/<type>.toml.")
-    attributes = _attributes(file, common, common.get("default", {}), lists, {})
-    own = _attributes(file, tree, tree.get("default", {}), lists, {raw["name"]: raw for raw in common["attribute"]})
+    own = _attributes(file, tree, lists, raw_common)
     for one in own.values():
-        _not_looser(f"{file}: attribute {one.name}", one, attributes.get(one.name))
-    attributes |= own
+        _not_looser(f"{file}: attribute {one.name}", one, common.get(one.name))
+    attributes = {**common, **own}
     return EntityType(
         name=name,
         iri=_text(file, tree, "iri"),
@@ -178,11 +186,11 @@ def entity_type(
 def _attributes(
     file: str,
     tree: Mapping[str, Any],
-    default: Mapping[str, Any],
     lists: Mapping[str, CodeList],
     common: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Attribute]:
     """Return the attributes of one file; what it does not say of a `common` one stays as it is there."""
+    default = tree.get("default", {})
     attributes: dict[str, Attribute] = {}
     for raw in tree.get("attribute", ()):
         name = raw.get("name", "?")

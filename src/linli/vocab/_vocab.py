@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tomllib
 from collections.abc import Mapping
 from functools import cache
@@ -9,31 +10,38 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+from linli.base import write_json
 from linli.base.errors import BadVocabulary
 
 from . import _load, _publish
 from ._check import TypeChecker
 from ._faults import Fault
 from ._model import CodeList, EntityType, Words
+from ._samples import sample_entity
 
 
 class Vocab:
     """All types, attributes and code lists, with what is made from them."""
 
     def __init__(
-        self, types: Mapping[str, EntityType], lists: Mapping[str, CodeList], instead: Mapping[str, str] | None = None
+        self, types: Mapping[str, EntityType], lists: Mapping[str, CodeList], common: Mapping[str, Any]
     ) -> None:
-        """Hold the types together and compile their checks. Raises: BadVocabulary: they contradict each other."""
+        """Hold the types together; `common`: what common.toml says. Raises: BadVocabulary: they contradict each other."""
         _load.agree(types)
         self.types = MappingProxyType(dict(types))
         self.lists = MappingProxyType(dict(lists))
         self.by_iri = MappingProxyType({entity.iri: entity for entity in types.values()})
+        self.version = str(common.get("version", ""))
+        self.sub_attributes: Mapping[str, Words] = {
+            one["name"]: one["title"] for one in common.get("sub_attribute", ())
+        }
         self._iris = {
+            **{name: _load.OWN + name for name in self.sub_attributes},
             **{entity.name: entity.iri for entity in types.values()},
             **{one.name: one.iri for entity in types.values() for one in entity.attributes.values()},
         }
         self._terms = {iri: term for term, iri in self._iris.items()}
-        self._instead = instead or {}
+        self._instead: Mapping[str, str] = common.get("instead", {})
         self._checkers: dict[tuple[str, bool], TypeChecker] = {}
 
     @property
@@ -49,9 +57,32 @@ class Vocab:
         """Return the short name of a type or attribute of ours."""
         return self._terms.get(iri)
 
-    def context(self) -> dict[str, Any]:
-        """Return the @context document: flat, version 1.1, the core context last."""
-        return _publish.context_document(self.types)
+    def context(self, subject: str | None = None) -> dict[str, Any]:
+        """Return the @context document: flat, version 1.1, the core context last.
+
+        `subject`: instead, the one under which partners find our entities by the IRIs of a Smart Data Models subject
+        (dataModel.Alert). Raises: KeyError: no type of ours reuses that subject.
+        """
+        if subject is not None:
+            return _publish.subject_context(self.types, subject)
+        return _publish.context_document(self.types, {name: _load.OWN + name for name in self.sub_attributes})
+
+    def subjects(self) -> list[str]:
+        """Return the Smart Data Models subjects that types of ours reuse."""
+        return sorted({entity.reuse.split("/")[0] for entity in self.types.values() if entity.reuse})
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of all that entities are judged by, so that a report can say by what it was made."""
+        judged = [self.version, self.context(), [self.json_schema(name) for name in sorted(self.types)]]
+        rules = [[list(map(dict, self.types[name].rules)) for name in sorted(self.types)]]
+        return hashlib.sha256(write_json([judged, rules])).hexdigest()
+
+    def sample(self, type_name: str, *, whole: bool = False) -> dict[str, Any]:
+        """Return an entity of a type that is right: its required attributes, or with `whole` all of them.
+
+        Raises: KeyError: not a type of ours.
+        """
+        return sample_entity(self.types[type_name], self.types, whole=whole)
 
     def json_schema(self, type_name: str) -> dict[str, Any]:
         """Return the JSON Schema (2020-12) of normalized entities of a type. Raises: KeyError: not a type of ours."""
@@ -82,8 +113,10 @@ def build(
     Raises: BadVocabulary: with the file, the place in it, and what is allowed there.
     """
     codes = {name: _load.code_list(name, tree) for name, tree in lists.items()}
-    entities = [_load.entity_type(f"types/{file}", tree, common, codes) for file, tree in types.items()]
-    return Vocab({entity.name: entity for entity in entities}, codes, common.get("instead", {}))
+    shared = _load.common_attributes(common, codes)
+    raw = {one["name"]: one for one in common.get("attribute", ())}
+    entities = [_load.entity_type(f"types/{file}", tree, shared, raw, codes) for file, tree in types.items()]
+    return Vocab({entity.name: entity for entity in entities}, codes, common)
 
 
 @cache
