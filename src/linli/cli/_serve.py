@@ -6,8 +6,9 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, Protocol
 
 import uvicorn
@@ -121,6 +122,16 @@ class Server(uvicorn.Server):
     async def serve_on(self) -> None:
         """Serve until a signal comes."""
         await self.serve(sockets=[self._listener])
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End at a signal, and let what stands around the server end too; uvicorn would raise the signal again."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the live streams, then everything else."""
