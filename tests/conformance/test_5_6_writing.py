@@ -8,6 +8,7 @@ import pytest
 from ngsild_door import CONTEXT_REL, CORE, STAFF, Door, area, car, helper
 
 NULL = "urn:ngsi-ld:null"
+DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
 
 
 def value(value: Any, **more: Any) -> dict[str, Any]:
@@ -78,8 +79,6 @@ def test_5_6_1_create_with_a_known_id_is_409_and_changes_nothing() -> None:
         car(a=[value(1, datasetId="urn:d:1"), value(2, datasetId="urn:d:1")]),
         car(observedAt=value("2026-11-23T10:15:07Z")),
         car(datasetId=value(1)),
-        [car()],
-        "car",
     ],
     ids=repr,
 )
@@ -88,6 +87,11 @@ def test_5_6_1_wrong_content_is_bad_request_data(body: Any) -> None:
     reply = door.ask("POST", "/entities", body)
     assert (reply.status, reply.error) == (400, "BadRequestData")
     assert door.found(local="true") == []
+
+
+@pytest.mark.parametrize("body", [[car()], "car", 7, []], ids=repr)
+def test_5_6_1_what_is_no_object_at_all_cannot_be_read(body: Any) -> None:
+    assert Door().ask("POST", "/entities", body).error == "InvalidRequest"
 
 
 def test_4_5_every_attribute_type_goes_there_and_back() -> None:
@@ -220,7 +224,7 @@ def test_5_6_2_a_scope_is_replaced_only_where_there_is_one() -> None:
     body = {"scope": "/b", "speed": value(1)}
     reply = door.ask("PATCH", "/entities/urn:ngsi-ld:Vehicle:1/attrs", body)
     assert reply.status == 207
-    assert reply.json["updated"] == ["speed"]
+    assert reply.json["updated"] == [DEFAULT + "speed"]
     assert [one["attributeName"] for one in reply.json["notUpdated"]] == ["scope"]
     assert door.ask("PATCH", "/entities/urn:ngsi-ld:Vehicle:2/attrs", body).status == 204
     assert "scope" not in door.get("urn:ngsi-ld:Vehicle:1").json
@@ -250,8 +254,8 @@ def test_5_6_3_append_overwrites_unless_told_not_to() -> None:
     body = {"speed": value(80), "wheels": value(4)}
     reply = door.ask("POST", path, body, options="noOverwrite")
     assert reply.status == 207
-    assert reply.json["updated"] == ["wheels"]
-    assert [one["attributeName"] for one in reply.json["notUpdated"]] == ["speed"]
+    assert reply.json["updated"] == [DEFAULT + "wheels"]
+    assert [one["attributeName"] for one in reply.json["notUpdated"]] == [DEFAULT + "speed"]
     assert door.get("urn:ngsi-ld:Vehicle:1").json["speed"]["value"] == 50
     assert door.ask("POST", path, body).status == 204
     assert door.get("urn:ngsi-ld:Vehicle:1").json["speed"] == value(80)

@@ -142,11 +142,12 @@ def test_6_3_2_parameters_are_known_or_refused(query: dict[str, str], error: str
 @pytest.mark.parametrize(
     ("method", "path", "status", "allow"),
     [
-        ("PUT", "/entities", 405, "GET, POST"),
+        ("PUT", "/entities", 405, "DELETE, GET, POST"),
         ("GET", f"/entities/{ONE}/attrs", 405, "PATCH, POST"),
         ("GET", "/entityOperations/upsert", 405, "POST"),
-        ("GET", "/subscriptions", 422, None),
-        ("DELETE", f"/entities/{ONE}/attrs/speed", 422, None),
+        ("GET", "/snapshots", 422, None),
+        ("DELETE", f"/entities/{ONE}/attrs/", 405, "PATCH, POST"),
+        ("OPTIONS", f"/entities/{ONE}", 204, "DELETE, GET, PATCH, PUT"),
         ("GET", "/nothing", 404, None),
         ("GET", "/", 404, None),
     ],

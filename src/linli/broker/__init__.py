@@ -7,40 +7,63 @@ Engines of this process read and write the same entities as `Plain` and `Draft`,
 broker knows nothing of calls, cases or packs, delivers nothing inside a request and never fetches a @context.
 """
 
-from ._batches import BATCH_MAX, Batch
+from ._batches import BATCH_MAX, Batch, Deed
 from ._broker import Broker
+from ._caps import Caps
 from ._contexts import ContextKind, Contexts, Fetching, Held, Use
-from ._form import checked_id, checked_name
+from ._expiring import Expiry
+from ._form import attribute_name, checked_id, checked_name
+from ._geo import read_geo
+from ._grammar import read_q, read_scope_q, read_selectors, read_types
 from ._ground import TENANT
+from ._joining import LEVEL_MAX, Join
+from ._language import read_languages
 from ._log import Log
+from ._names import full_name
+from ._order import Order, read_order
+from ._patterns import read_pattern
 from ._plain import Draft, Plain
-from ._query import Node, Query, read_near, read_q, read_scope_q, read_types
+from ._projection import MEMBERS, Projection, read_members
+from ._query import Node, Query
 from ._reading import Page
-from ._render import Projection
 from ._terms import Terms
 
 __all__ = [
     "BATCH_MAX",
+    "LEVEL_MAX",
+    "MEMBERS",
     "TENANT",
     "Batch",
     "Broker",
+    "Caps",
     "ContextKind",
     "Contexts",
+    "Deed",
     "Draft",
+    "Expiry",
     "Fetching",
     "Held",
+    "Join",
     "Log",
     "Node",
+    "Order",
     "Page",
     "Plain",
     "Projection",
     "Query",
     "Terms",
     "Use",
+    "attribute_name",
     "checked_id",
     "checked_name",
-    "read_near",
+    "full_name",
+    "read_geo",
+    "read_languages",
+    "read_members",
+    "read_order",
+    "read_pattern",
     "read_q",
     "read_scope_q",
+    "read_selectors",
     "read_types",
 ]

@@ -4,47 +4,55 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from linli.base.errors import (
-    BadRequestData,
-    LinliError,
-    ResourceNotFound,
-)
-from linli.store import Delete
+from linli.base.errors import AlreadyExists, BadRequestData, LinliError, ResourceNotFound
+from linli.store import Delete, Stored
 from linli.trust import Act
 
-from ._changing import ChangingDoor, Standing
+from ._attributes import AttributeDoor
+from ._changing import Left, Standing, merge_how
 from ._form import Fragment, checked_id, read_fragment
-from ._plain import decoded
+from ._names import full_name
+from ._plain import Doc
 from ._terms import Terms
-from ._writing import appended, created, replaced
+from ._writing import MergeHow, Outcome, appended, created, merged, replaced
 
 BATCH_MAX = 1000
+
+Deed = Literal["create", "replace", "append", "update", "add", "merge"]
+"""What a batch does to each entity: make it; make or replace it; make it or append to it; append to it; append only
+what is not there; merge into it."""
+
+_NEEDS_TYPE = frozenset({"create", "replace", "append"})
+ContextOf = Callable[[Mapping[str, Any]], Awaitable[Terms]]
 
 
 @dataclass(slots=True)
 class Batch:
-    """What became of a batch: ids, and (id, error) of those that were refused; the others are written."""
+    """What became of a batch: ids that were written, and (id, error) of those that were refused, whole or in part."""
 
     created: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     errors: list[tuple[str, LinliError]] = field(default_factory=list)
 
 
-class BatchDoor(ChangingDoor):
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """One entity of a batch as it was read."""
+
+    fragment: Fragment
+    how: MergeHow
+
+
+class BatchDoor(AttributeDoor):
     """Writes many entities at once."""
 
-    async def upsert_batch(
-        self,
-        act: Act,
-        bodies: Sequence[Any],
-        context_of: Callable[[Mapping[str, Any]], Awaitable[Terms]],
-        *,
-        update: bool = False,
+    async def write_batch(
+        self, act: Act, deed: Deed, bodies: Sequence[Any], context_of: ContextOf, *, simplified: bool = False
     ) -> Batch:
-        """Create or replace (`update`: append to) many entities in one commit; equal ids in order, the later winning.
+        """Write many entities in one commit; equal ids in order, each on what the one before made.
 
         Raises: BadRequestData: the list is empty, too long, or holds something that is no object: nothing is written.
         """
@@ -53,18 +61,16 @@ class BatchDoor(ChangingDoor):
         if len(bodies) > BATCH_MAX:
             raise BadRequestData(f"At most {BATCH_MAX} entities at once.")
         self._sight.check_purpose(act)
-        read, errors = await _read_batch(bodies, context_of)
+        read, errors = await _read_batch(deed, bodies, context_of, simplified=simplified)
 
         async def attempt() -> Batch:
             batch = Batch(errors=list(errors))
-            standing = await self._stand(act, read, batch, update=update)
+            standing = await self._stand(act, deed, read, batch)
             if standing:
-                puts = [self._written(one) for one in standing.values()]
-                audit = tuple(row for one in standing.values() for row in one.decision.audit)
-                await self._commit(replace(self._change(act, puts), audit=audit))
+                await self._write(act, standing.values())
             return batch
 
-        async with self._in_line(act.tenant, [fragment.id for fragment in read]):
+        async with self._in_line(act.tenant, [one.fragment.id for one in read]):
             return await self._tried(attempt)
 
     async def delete_batch(self, act: Act, ids: Sequence[Any]) -> Batch:
@@ -88,8 +94,7 @@ class BatchDoor(ChangingDoor):
                 except LinliError as error:
                     batch.errors.append((said if isinstance(said, str) else "", error))
             if deletes:
-                change = replace(self._change(act, []), deletes=tuple(deletes.values()), audit=tuple(audit))
-                await self._commit(change)
+                await self._commit(self._change(act, deletes=tuple(deletes.values()), audit=tuple(audit)))
             batch.changed.extend(deletes)
             return batch
 
@@ -98,47 +103,86 @@ class BatchDoor(ChangingDoor):
 
     # inside
 
-    async def _stand(self, act: Act, read: Sequence[Fragment], batch: Batch, *, update: bool) -> dict[str, Standing]:
+    async def _stand(self, act: Act, deed: Deed, read: Sequence[_Read], batch: Batch) -> dict[str, Standing]:
         """Put the entities of a batch together, in order; what is refused goes to the batch's errors."""
         standing: dict[str, Standing] = {}
         at_us = self._clock.now_us()
-        for at, fragment in enumerate(read):
+        for at, said in enumerate(read):
             if at % 100 == 99:
                 await asyncio.sleep(0)
-            one = standing.get(fragment.id)
-            stored = one.stored if one else await self._store.get(act.tenant, fragment.id)
-            before = one.doc if one else (decoded(stored) if stored else None)
+            entity_id = said.fragment.id
+            one = standing.get(entity_id)
             try:
-                if before is None:
-                    fresh = self._ruled(act, None, created(fragment), "create")
-                else:
-                    outcome = (
-                        appended(before, fragment, at_us, overwrite=True)
-                        if update
-                        else replaced(before, fragment, at_us)
-                    )
-                    fresh = self._ruled(act, (stored, before), outcome, "change" if stored else "create")
+                stored, before = (one.stored, one.doc) if one else await self._there(act, entity_id)
+                outcome = _outcome(deed, before, said, at_us)
+                ground = None if before is None else (stored, before)
+                fresh = self._ruled(act, ground, outcome, "change" if stored else "create")
             except LinliError as error:
-                batch.errors.append((fragment.id, error))
+                batch.errors.append((entity_id, error))
                 continue
             if one is None:
-                (batch.changed if stored else batch.created).append(fragment.id)
+                if not outcome.left:
+                    (batch.changed if stored else batch.created).append(entity_id)
             else:
                 fresh.before, fresh.changed = one.before, {**one.changed, **fresh.changed}
-            standing[fragment.id] = fresh
+            if outcome.left:
+                batch.errors.append((entity_id, AlreadyExists(_words(outcome.left))))
+            standing[entity_id] = fresh
         return standing
+
+    async def _there(self, act: Act, entity_id: str) -> tuple[Stored | None, Doc | None]:
+        """Return what stands under an id, after what has expired of it is gone."""
+        try:
+            return await self._met(act, entity_id, None)
+        except ResourceNotFound:
+            stored = await self._store.get(act.tenant, entity_id)
+            if stored is None:
+                return None, None
+        await self.expire(act.tenant, entity_id)
+        if await self._store.get(act.tenant, entity_id) is not None:
+            raise AlreadyExists
+        return None, None
+
+
+def _words(left: Left) -> str:
+    return "; ".join(f"{full_name(name)}: {why}" for name, why in left)
+
+
+def _outcome(deed: Deed, before: Doc | None, said: _Read, at_us: int) -> Outcome:
+    """Return what a deed makes of one entity. Raises: AlreadyExists, ResourceNotFound, BadRequestData."""
+    fragment = said.fragment
+    if before is None:
+        if deed not in _NEEDS_TYPE:
+            raise ResourceNotFound
+        return created(fragment)
+    if deed == "create":
+        raise AlreadyExists
+    if deed == "replace":
+        return replaced(before, fragment, at_us)
+    if deed == "merge":
+        return merged(before, fragment, at_us, said.how)
+    return appended(before, fragment, at_us, overwrite=deed != "add")
 
 
 async def _read_batch(
-    bodies: Sequence[Any], context_of: Callable[[Mapping[str, Any]], Awaitable[Terms]]
-) -> tuple[list[Fragment], list[tuple[str, LinliError]]]:
-    read: list[Fragment] = []
+    deed: Deed, bodies: Sequence[Any], context_of: ContextOf, *, simplified: bool
+) -> tuple[list[_Read], list[tuple[str, LinliError]]]:
+    read: list[_Read] = []
     errors: list[tuple[str, LinliError]] = []
     for at, body in enumerate(bodies):
         if at % 100 == 99:
             await asyncio.sleep(0)
         try:
-            read.append(read_fragment(body, await context_of(body), whole=True))
+            terms = await context_of(body)
+            fragment = read_fragment(
+                body,
+                terms,
+                whole=True,
+                nulls="inside" if deed == "merge" else "none",
+                simplified=simplified,
+                typed=deed in _NEEDS_TYPE,
+            )
+            read.append(_Read(fragment, merge_how(terms)))
         except LinliError as error:
             said = body.get("id", body.get("@id"))
             errors.append((said if isinstance(said, str) else "", error))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ._batches import BatchDoor
 from ._context_door import ContextDoor
+from ._discovery import DiscoveryDoor
 from ._engines import EngineDoor
+from ._identity import IdentityDoor
+from ._purging import PurgeDoor
 
 
-class Broker(BatchDoor, EngineDoor, ContextDoor):
+class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor):
     """NGSI-LD over a store, under trust; see the room's door for how a thing travels through it."""

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from linli.base.errors import (
-    BadRequestData,
-    NotAllowed,
-    ResourceNotFound,
-)
-from linli.store import Change, Delete, Put, Stored
+from linli.base import from_wire_time
+from linli.base.errors import BadRequestData, NotAllowed, ResourceNotFound
+from linli.store import Delete, Put, Stored
 from linli.trust import Act, Decision, Verb
 from linli.vocab import EntityType
 
-from ._form import Fragment, read_fragment
+from ._expiring import EXPIRE, ExpiringDoor
+from ._facts import facts_of
+from ._form import Fragment, Nulls, read_fragment, read_value
+from ._ground import Lost
 from ._names import DEFAULT
-from ._plain import Attrs, Doc
+from ._plain import Attrs, Doc, decoded, may_expire
 from ._query import Node, Query
 from ._reading import ReadingDoor, fits
 from ._terms import Terms
-from ._writing import Outcome, appended, created, updated
+from ._writing import MergeHow, Outcome, appended, created, merged, replaced, updated
 
 Left = list[tuple[str, str]]
 Rule = Callable[[Doc], Outcome]
@@ -38,7 +38,7 @@ class Standing:
     decision: Decision
 
 
-class ChangingDoor(ReadingDoor):
+class ChangingDoor(ReadingDoor, ExpiringDoor):
     """Writes one entity."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -56,12 +56,41 @@ class ChangingDoor(ReadingDoor):
         self._sight.check_purpose(act)
         fragment = read_fragment(body, terms, whole=True)
         one = self._ruled(act, None, created(fragment), "create")
-        await self._store.commit(self._change(act, [self._written(one)], one.decision))
+        try:
+            await self._write(act, [one])
+        except Lost as lost:
+            stored = await self._store.get(act.tenant, fragment.id)
+            if stored is None or self._doc(stored) is not None:
+                raise lost.error from lost
+            await self.expire(act.tenant, fragment.id)
+            await self._tried(lambda: self._write(act, [one]), 1)
         return fragment.id
+
+    async def replace(self, act: Act, entity_id: str, body: Any, terms: Terms, types: Node | None = None) -> None:
+        """PUT: write an entity in place of the one that stands there."""
+        fragment = _part(entity_id, body, terms, nulls="none")
+        await self._rewrite(act, entity_id, lambda doc: replaced(doc, fragment, self._clock.now_us()), types)
+
+    async def merge(
+        self,
+        act: Act,
+        entity_id: str,
+        body: Any,
+        terms: Terms,
+        *,
+        simplified: bool = False,
+        observed_at: str | None = None,
+        language: str | None = None,
+        types: Node | None = None,
+    ) -> None:
+        """PATCH: merge what is said into what stands there; see MergeHow for the rest."""
+        how = merge_how(terms, observed_at, language)
+        fragment = _part(entity_id, body, terms, nulls="inside", simplified=simplified)
+        await self._rewrite(act, entity_id, lambda doc: merged(doc, fragment, self._clock.now_us(), how), types)
 
     async def update_attrs(self, act: Act, entity_id: str, body: Any, terms: Terms, types: Node | None = None) -> Left:
         """PATCH attrs: write over what is said; return (attribute, reason) of what was left alone."""
-        fragment = _part(entity_id, body, terms, nulls=True)
+        fragment = _part(entity_id, body, terms, nulls="instance")
         return await self._rewrite(act, entity_id, lambda doc: updated(doc, fragment, self._clock.now_us()), types)
 
     async def append_attrs(
@@ -75,7 +104,7 @@ class ChangingDoor(ReadingDoor):
         types: Node | None = None,
     ) -> Left:
         """POST attrs: add what is said; return (attribute, reason) of what was left alone."""
-        fragment = _part(entity_id, body, terms, nulls=False)
+        fragment = _part(entity_id, body, terms, nulls="none")
 
         def rule(doc: Doc) -> Outcome:
             return appended(doc, fragment, self._clock.now_us(), overwrite=overwrite)
@@ -87,7 +116,7 @@ class ChangingDoor(ReadingDoor):
 
         async def attempt() -> None:
             delete, decision = await self._deleted(act, entity_id, types)
-            await self._commit(replace(self._change(act, [], decision), deletes=(delete,)))
+            await self._commit(self._change(act, deletes=(delete,), audit=decision.audit))
 
         async with self._in_line(act.tenant, [entity_id]):
             await self._tried(attempt)
@@ -98,22 +127,31 @@ class ChangingDoor(ReadingDoor):
         """Apply a rule to a stored entity, again if an engine that did not stand in line was faster."""
 
         async def attempt() -> Left:
-            stored, doc, _ = await self._visible(act, entity_id, "read")
-            if types is not None and not fits(Query(types=types), doc, stored):
-                raise ResourceNotFound
+            stored, doc = await self._met(act, entity_id, types)
             outcome = rule(doc)
             one = self._ruled(act, (stored, doc), outcome, "change")
             if outcome.changed or outcome.doc != doc:
-                await self._commit(self._change(act, [self._written(one)], one.decision))
+                await self._write(act, [one])
             return outcome.left
 
         async with self._in_line(act.tenant, [entity_id]):
             return await self._tried(attempt)
 
-    async def _deleted(self, act: Act, entity_id: str, types: Node | None) -> tuple[Delete, Decision]:
+    async def _met(self, act: Act, entity_id: str, types: Node | None) -> tuple[Stored, Doc]:
+        """Return an entity that shall be changed, after what has expired of it is gone.
+
+        Raises: ResourceNotFound: it is not there, `act` may not know of it, or it is of no such type.
+        """
         stored, doc, _ = await self._visible(act, entity_id, "read")
+        if may_expire(stored) and decoded(stored) != doc:
+            await self.expire(act.tenant, entity_id)
+            stored, doc, _ = await self._visible(act, entity_id, "read")
         if types is not None and not fits(Query(types=types), doc, stored):
             raise ResourceNotFound
+        return stored, doc
+
+    async def _deleted(self, act: Act, entity_id: str, types: Node | None) -> tuple[Delete, Decision]:
+        stored, doc = await self._met(act, entity_id, types)
         decision = self._allowed(act, "delete", self._sight.thing(doc))
         return Delete(entity_id, stored.version), decision
 
@@ -172,25 +210,35 @@ class ChangingDoor(ReadingDoor):
             raise BadRequestData(f"{said}: under this @context the name is not that of {entity_type.name}.")
         return said
 
+    async def _write(self, act: Act, standing: Iterable[Standing]) -> None:
+        """Commit entities as they shall stand, with the timers of what may expire. Raises: Lost."""
+        them = list(standing)
+        change = self._change(
+            act,
+            puts=tuple(map(self._written, them)),
+            set_timers=self._expiry_timers(one.doc for one in them),
+            drop_timers=tuple((one.doc["id"], EXPIRE) for one in them if one.stored and may_expire(one.stored)),
+            audit=tuple(row for one in them for row in one.decision.audit),
+        )
+        await self._commit(change)
+
     def _written(self, one: Standing) -> Put:
         attrs = tuple(map(self._names.short, one.changed))
-        return self._put(one.doc, one.before, tuple(one.changed), attrs, one.stored.version if one.stored else 0)
-
-    def _change(self, act: Act, puts: Sequence[Put], decision: Decision | None = None) -> Change:
-        return Change(
-            tenant=act.tenant,
-            actor=act.who.id,
-            purpose=act.purpose or "",
-            at_us=self._clock.now_us(),
-            puts=tuple(puts),
-            audit=decision.audit if decision else (),
-        )
+        facts = facts_of(one.before, one.doc["attrs"], one.changed)
+        return self._put(one.doc, facts, attrs, one.stored.version if one.stored else 0)
 
 
-def _part(entity_id: str, body: Any, terms: Terms, *, nulls: bool) -> Fragment:
-    fragment = read_fragment(body, terms, whole=False, nulls=nulls)
+def merge_how(terms: Terms, observed_at: str | None = None, language: str | None = None) -> MergeHow:
+    """Return how a merge reads bare values in a context. Raises: BadRequestData: `observed_at` is no time."""
+    if observed_at is not None:
+        from_wire_time(observed_at)
+    return MergeHow(lambda kind, value: read_value("value", kind, value, terms, nulls="inside"), observed_at, language)
+
+
+def _part(entity_id: str, body: Any, terms: Terms, *, nulls: Nulls, simplified: bool = False) -> Fragment:
+    fragment = read_fragment(body, terms, whole=False, nulls=nulls, simplified=simplified)
     if fragment.id and fragment.id != entity_id:
         raise BadRequestData("id: is not the id of this entity.")
-    if not fragment.attrs and not fragment.types and fragment.scopes is None:
+    if fragment.empty:
         raise BadRequestData("The body says nothing about the entity.")
     return fragment

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 import orjson
@@ -18,10 +18,11 @@ from linli.trust import Act, AllowTable, Decision, Thing, Verb
 from linli.vocab import Vocab
 
 from ._answers import Answers
+from ._caps import Caps
 from ._contexts import Contexts, Fetching
 from ._keys import Keys
 from ._log import Log
-from ._plain import Attrs, Doc
+from ._plain import Doc, alive, decoded, may_expire
 from ._sight import Sight
 
 TENANT = "default"
@@ -61,13 +62,16 @@ class Ground:
         contexts: Mapping[str, Path] | None = None,
         default_context: str = "linli",
         fetching: Fetching | None = None,
+        caps: Caps | None = None,
     ) -> None:
         """Stand on a store. `home_scope`: where entities of ours belong that come without a scope.
 
         `contexts`: further @context documents by URL. `fetching`: how others may be fetched; without it none is.
+        `caps`: how large what comes in may be.
         `default_context`: which context holds for requests that name none, "linli" (ours) or "core" (the bare standard).
         """
         self.ids = ids
+        self.caps = caps or Caps()
         self.contexts = Contexts(
             vocab, contexts or {}, default=default_context, store=store, clock=clock, fetching=fetching
         )
@@ -122,16 +126,16 @@ class Ground:
                 if tries <= 0:
                     raise lost.error from lost
 
-    async def _candidates(self, tenant: str, find: Find) -> AsyncIterator[Stored]:
-        """Yield what the store finds, letting others have the loop after each page."""
-        after = 0
+    async def _candidates(self, tenant: str, find: Find, first: int = PAGE) -> AsyncIterator[Stored]:
+        """Yield what the store finds, letting others have the loop after each page; `first`: size of the first one."""
+        after, size = 0, min(first, PAGE)
         while True:
-            page = await self._store.find(tenant, find, after=after, limit=PAGE)
+            page = await self._store.find(tenant, find, after=after, limit=size)
             for stored in page:
                 yield stored
-            if len(page) < PAGE:
+            if len(page) < size:
                 return
-            after = page[-1].row
+            after, size = page[-1].row, PAGE
             await asyncio.sleep(0)
 
     def _allowed(self, act: Act, verb: Verb, thing: Thing) -> Decision:
@@ -140,11 +144,19 @@ class Ground:
             raise NotAllowed
         return decision
 
-    def _put(self, doc: Doc, before: Attrs, changed: Sequence[str], attrs: tuple[str, ...], version: int) -> Put:
-        """Return what the store takes.
+    def _doc(self, stored: Stored) -> Doc | None:
+        """Return the document of an entity as it stands at this moment, fresh; None when it has expired."""
+        doc = decoded(stored)
+        return alive(doc, self._clock.now_us()) if may_expire(stored) else doc
 
-        `before`: the attributes that stood there; `attrs`: the short names of `changed`; `version` 0 = nothing stood.
-        """
+    def _change(self, act: Act, **parts: Any) -> Change:
+        """Return a change of the store by who acts, at this moment."""
+        return Change(
+            tenant=act.tenant, actor=act.who.id, purpose=act.purpose or "", at_us=self._clock.now_us(), **parts
+        )
+
+    def _put(self, doc: Doc, facts: Iterable[Fact], attrs: tuple[str, ...], version: int) -> Put:
+        """Return what the store takes. `attrs`: short names of what changed; `version` 0 = nothing stood there."""
         return Put(
             entity_id=doc["id"],
             types=tuple(map(self._names.short, doc["type"])),
@@ -153,22 +165,6 @@ class Ground:
             attrs=attrs,
             keys=self._keys.keys(doc),
             box=self._keys.box(doc),
-            facts=tuple(_facts(before, doc["attrs"], changed)),
+            facts=tuple(facts),
             expect_version=version,
         )
-
-
-def _facts(before: Attrs, after: Attrs, changed: Sequence[str]) -> Iterator[Fact]:
-    """Yield what history keeps: each instance that was written, and None for each that went."""
-    for name in changed:
-        if name not in before:
-            for instance in after.get(name, ()):
-                yield Fact(name, instance.get("datasetId", ""), orjson.dumps(instance))
-            continue
-        there = {one.get("datasetId", ""): one for one in before.get(name, ())}
-        for instance in after.get(name, ()):
-            dataset_id = instance.get("datasetId", "")
-            if there.pop(dataset_id, None) is not instance:
-                yield Fact(name, dataset_id, orjson.dumps(instance))
-        for dataset_id in there:
-            yield Fact(name, dataset_id, None)

@@ -2,12 +2,13 @@
 
 A document is `{"id", "type": [names], "scope": [...], "attrs": {name: [instance, ...]}}`. An instance is normalized
 NGSI-LD with sub-attributes apart under "subs"; `createdAt` and `modifiedAt` are microseconds and left out where they
-equal the entity's creation (`createdAt`) or the instance's (`modifiedAt`).
+equal the entity's creation (`createdAt`) or the instance's (`modifiedAt`). A document and an instance may have an
+`expiresAt`, in microseconds; what has expired is as good as gone, even before it is taken away.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,6 +64,49 @@ def decoded(stored: Stored) -> Doc:
     """Return the document of a stored entity, fresh: the caller may change it."""
     doc: Doc = orjson.loads(stored.doc)
     return doc
+
+
+def alive(doc: Doc, now_us: int) -> Doc | None:
+    """Return a document without the instances that have expired by now; None when the entity itself has."""
+    if doc.get("expiresAt", now_us + 1) <= now_us:
+        return None
+    attrs = _alive_attrs(doc["attrs"], now_us)
+    return {**doc, "attrs": attrs} if attrs != doc["attrs"] else doc
+
+
+def may_expire(stored: Stored) -> bool:
+    """Tell, without decoding it, whether anything of an entity may ever expire."""
+    return b'"expiresAt":' in stored.doc
+
+
+def expiry_us(doc: Doc) -> int | None:
+    """Return when the next part of a document expires, in microseconds; None when none ever does."""
+    moments = [*_expiries(doc["attrs"])]
+    if "expiresAt" in doc:
+        moments.append(doc["expiresAt"])
+    return min(moments, default=None)
+
+
+def _alive_attrs(attrs: Attrs, now_us: int) -> Attrs:
+    there: Attrs = {}
+    for name, instances in attrs.items():
+        kept = [
+            {**one, "subs": _alive_attrs(one["subs"], now_us)} if "subs" in one else one
+            for one in instances
+            if one.get("expiresAt", now_us + 1) > now_us
+        ]
+        if kept:
+            there[name] = kept
+    return there
+
+
+def _expiries(attrs: Attrs) -> Iterator[int]:
+    for instances in attrs.values():
+        for one in instances:
+            if "expiresAt" in one:
+                yield one["expiresAt"]
+            if "subs" in one:
+                yield from _expiries(one["subs"])
 
 
 def plain_of(doc: Doc, stored: Stored, names: Names) -> Plain:

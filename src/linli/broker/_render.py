@@ -114,8 +114,9 @@ class _Writer:
         elif kind == "LanguageProperty" and self._languages is not None:
             written["type"] = "Property"
             written["lang"], written["value"] = text_in(written.pop("languageMap"), self._languages)
-        if "objectType" in written:
-            written["objectType"] = one_or_all([self._terms.term(one) for one in written["objectType"]])
+        for types in ("objectType", "entityTypeSealed"):
+            if types in written:
+                written[types] = one_or_all([self._terms.term(one) for one in written[types]])
         if self._children and kind in ("Relationship", "ListRelationship"):
             self._add_children(written, name, instance)
         if self._since is not None:

@@ -6,23 +6,25 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from linli.base.errors import LinliError, OperationNotSupported, ResourceNotFound
+from linli.base.errors import BadRequestData, LinliError, OperationNotSupported, ResourceNotFound, TooLarge
 from linli.broker import Broker
 from linli.trust import Act
 
-from . import _batches, _contexts, _entities, _queries
+from . import _attributes, _batches, _contexts, _discovery, _entities, _identity, _purging, _queries
 from ._desk import Desk, Route, Routes
 from ._http import (
+    JSON,
     Answer,
     Asked,
     Receive,
     Scope,
     Send,
     WrongForm,
-    accepts_ld_json,
     parameters_of,
+    preferred_version,
     problem,
     segments_of,
+    wanted_media,
 )
 
 _log = structlog.get_logger("web")
@@ -37,7 +39,16 @@ def _joined(*parts: Routes) -> Routes:
 
 
 #: everything that is offered, path by path
-ROUTES: Routes = _joined(_entities.ROUTES, _queries.ROUTES, _batches.ROUTES, _contexts.ROUTES)
+ROUTES: Routes = _joined(
+    _entities.ROUTES,
+    _attributes.ROUTES,
+    _queries.ROUTES,
+    _discovery.ROUTES,
+    _batches.ROUTES,
+    _purging.ROUTES,
+    _identity.ROUTES,
+    _contexts.ROUTES,
+)
 
 #: the same by (first segment, number of segments)
 _BY_FORM: dict[tuple[str, int], list[tuple[tuple[str, ...], Mapping[str, Route]]]] = {}
@@ -85,32 +96,50 @@ class NgsiLd:
         tenant = headers.get(b"ngsild-tenant")
         if tenant is not None and tenant.isascii() and tenant.decode().isprintable():
             answer.headers.append((b"ngsild-tenant", tenant))
-        await answer.send(send)
+        if b"prefer" in headers and answer.status in (200, 203):
+            version = preferred_version(headers)
+            if version is not None:
+                answer.headers.append((b"preference-applied", f"ngsi-ld={version}".encode()))
+        await answer.send(send, bodiless=scope["method"] == "HEAD")
 
     async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
         method = scope["method"]
         if method in ("POST", "PATCH", "PUT") and b"content-length" not in headers:
             raise WrongForm(411, "Send the header Content-Length.")
-        ld_json = accepts_ld_json(headers.get(b"accept"))
+        bytes_max = self._desk.broker.caps.url_bytes
+        if len(scope["path"]) > bytes_max:
+            raise TooLarge(f"The path may hold at most {bytes_max} bytes.")
         segments = segments_of(scope)
-        route = _route(method, segments)
+        route = _route(method, segments, slash=scope["path"].endswith("/"))
+        accept = headers.get(b"accept")
+        media = JSON if accept is None or accept == b"*/*" else wanted_media(accept, geo=route.geo)
         raw = scope["query_string"]
-        parameters = parameters_of(raw, route.known, route.unbuilt) if raw else {}
-        asked = Asked(method, scope, headers, segments, parameters, ld_json, receive)
+        parameters = parameters_of(raw, route.known, route.unbuilt, bytes_max) if raw else {}
+        asked = Asked(method, scope, headers, segments, parameters, media, receive)
         if b"ngsild-tenant" in headers:
             asked.tenant_known = await self._desk.broker.knows_tenant(asked.tenant)
         return await route.handler(self._desk, asked)
 
 
-def _route(method: str, segments: list[str]) -> Route:
-    for path, methods in _BY_FORM.get((segments[0], len(segments)), ()) if segments else ():
-        if all(said in ("{}", segment) for said, segment in zip(path, segments, strict=True)):
-            route = methods.get(method)
-            if route is None:
-                raise WrongForm(
-                    405, "This method is not for this path.", [(b"allow", ", ".join(sorted(methods)).encode())]
-                )
+def _route(method: str, segments: list[str], *, slash: bool) -> Route:
+    methods = _methods_of(segments)
+    if methods is not None:
+        route = methods.get("GET" if method == "HEAD" else method)
+        if route is not None:
             return route
+        if slash and segments == ["entities"] and method in (_methods_of([*segments, ""]) or {}):
+            raise BadRequestData("id: stands in the path, and there it is empty.")
+        allow = (b"allow", ", ".join(sorted(methods)).encode())
+        if method == "OPTIONS":
+            raise WrongForm(204, "These methods are for this path.", [allow])
+        raise WrongForm(405, "This method is not for this path.", [allow])
     if segments and segments[0] in _ROOTS:
         raise OperationNotSupported("This part of NGSI-LD is not offered yet.")
     raise ResourceNotFound("There is no such route below /ngsi-ld/v1.")
+
+
+def _methods_of(segments: list[str]) -> Mapping[str, Route] | None:
+    for path, methods in _BY_FORM.get((segments[0], len(segments)), ()) if segments else ():
+        if all(said in ("{}", segment) for said, segment in zip(path, segments, strict=True)):
+            return methods
+    return None

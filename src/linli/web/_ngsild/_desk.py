@@ -6,15 +6,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from linli.base import BATCH_BYTES_MAX, BODY_BYTES_MAX, read_json, write_json
-from linli.base.errors import BadRequestData, NonexistentTenant, NotAllowed
+from linli.base import read_json, write_json
+from linli.base.errors import BadRequestData, InvalidRequest, NonexistentTenant, NotAllowed
 from linli.broker import Broker, Terms
 from linli.trust import Act
 from linli.vocab import CORE_CONTEXT_URL
 
 from ._http import Answer, Asked, Scope, check_media, context_link, context_links, received
+from ._pages import Pages
 
 NONE: frozenset[str] = frozenset()
+TENANT_LETTERS_MAX = 128
+_TWO_CONTEXTS = "Link: with application/ld+json the @context stands in the body."
 
 
 class Desk:
@@ -23,6 +26,7 @@ class Desk:
     def __init__(self, broker: Broker, acting: Callable[[Scope], Act]) -> None:
         """Serve this broker; `acting` says who asks."""
         self.broker = broker
+        self.pages = Pages()
         self._acting = acting
 
     def act(self, asked: Asked, *, creates: bool = False) -> Act:
@@ -37,22 +41,30 @@ class Desk:
         tenant = asked.tenant
         if tenant == act.tenant:
             return act
+        if len(tenant) > TENANT_LETTERS_MAX or not tenant.isascii() or not tenant.isprintable() or " " in tenant:
+            raise BadRequestData(f"NGSILD-Tenant: at most {TENANT_LETTERS_MAX} visible ASCII letters, no blanks.")
         if act.who.role != "administrator":
             raise NotAllowed("NGSILD-Tenant: only an administrator may name another tenant.")
         if not (asked.tenant_known or creates):
             raise NonexistentTenant
         return replace(act, tenant=tenant)
 
-    async def body(self, asked: Asked, bytes_max: int = BODY_BYTES_MAX) -> Any:
+    async def body(self, asked: Asked, bytes_max: int | None = None) -> Any:
         """Return the JSON of a request. Raises: UnsupportedMediaType, TooLarge, InvalidRequest."""
         check_media(asked)
-        return read_json(await received(asked, bytes_max), bytes_max=bytes_max)
+        caps = self.broker.caps
+        bytes_max = caps.body_bytes if bytes_max is None else bytes_max
+        return read_json(
+            await received(asked, bytes_max, caps.unpacked_ratio), bytes_max=bytes_max, depth_max=caps.depth
+        )
 
     async def listed(self, asked: Asked) -> list[Any]:
-        """Return the JSON list of a batch. Raises: as `body`; BadRequestData: it is no list."""
-        body = await self.body(asked, BATCH_BYTES_MAX)
+        """Return the JSON list of a batch. Raises: as `body`; BadRequestData: it is no list, or has two contexts."""
+        body = await self.body(asked, self.broker.caps.batch_bytes)
         if not isinstance(body, list):
             raise BadRequestData("The body must be a list.")
+        if asked.sends_ld_json and context_links(asked.headers):
+            raise BadRequestData(_TWO_CONTEXTS)
         return body
 
     async def linked(self, asked: Asked) -> Terms:
@@ -66,10 +78,12 @@ class Desk:
 
     async def terms_of(self, asked: Asked, body: Any) -> Terms:
         """Return the context of an entity in a body: under @context in ld+json, by Link in json, never both."""
-        inside = isinstance(body, dict) and "@context" in body
+        if not isinstance(body, dict):
+            raise InvalidRequest("The body must be a JSON object.")
+        inside = "@context" in body
         if asked.sends_ld_json:
             if context_links(asked.headers):
-                raise BadRequestData("Link: with application/ld+json the @context stands in the body.")
+                raise BadRequestData(_TWO_CONTEXTS)
             if not inside:
                 raise BadRequestData("@context: is required in application/ld+json.")
             return await self._context(asked, body["@context"])
@@ -87,11 +101,15 @@ Handler = Callable[[Desk, Asked], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """What answers one method of one path; `known`: its query parameters, `unbuilt`: those not offered yet."""
+    """What answers one method of one path.
+
+    `known`: its query parameters, `unbuilt`: those not offered yet; `geo`: whether it can answer as GeoJSON.
+    """
 
     handler: Handler
     known: frozenset[str] = NONE
     unbuilt: frozenset[str] = NONE
+    geo: bool = False
 
 
 #: path segments below the root ("{}" is any one) -> method -> route
@@ -99,9 +117,9 @@ Routes = Mapping[tuple[str, ...], Mapping[str, Route]]
 
 
 def source_of(terms: Terms) -> Any:
-    """Return what stands under @context in an answer: the requester's, the core last."""
+    """Return what stands under @context in an answer: the requester's, with the core last unless it is in it."""
     said = terms.source
-    if said == CORE_CONTEXT_URL:
+    if terms.has_core:
         return said
     return [*(said if isinstance(said, list) else [said]), CORE_CONTEXT_URL]
 

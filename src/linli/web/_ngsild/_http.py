@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -26,14 +27,16 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 ROOT = "/ngsi-ld/v1"
-JSON, LD_JSON, MERGE_JSON = "application/json", "application/ld+json", "application/merge-patch+json"
+JSON, LD_JSON, GEO_JSON = "application/json", "application/ld+json", "application/geo+json"
+MERGE_JSON = "application/merge-patch+json"
 PARAMETERS_MAX = 64
-TARGET_BYTES_MAX = 8192
 
+#: letters of a query that stand in a Link as they are
+_IN_LINK = ":/*"
 _CONTEXT_REL = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^;,"]+(?:"[^"]*")?)*)')
 _REL = re.compile(r'\brel\s*=\s*"?' + re.escape(_CONTEXT_REL) + r'"?\s*(?:;|$)')
-_PLAIN_ACCEPT = frozenset({b"*/*", b"application/json"})
+_VERSION = re.compile(r"(?:^|[,;]\s*)ngsi-ld\s*=\s*\"?(\d+\.\d+(?:\.\d+)?)\"?")
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ class Asked:
     headers: Mapping[bytes, bytes]
     segments: list[str]
     parameters: Mapping[str, str]
-    ld_json: bool
+    media: str
     receive: Receive
     tenant_known: bool = True
 
@@ -62,6 +65,16 @@ class Asked:
         return f"{self.scope.get('scheme', 'http')}://{host}"
 
     @property
+    def ld_json(self) -> bool:
+        """Whether the answer shall be application/ld+json."""
+        return self.media == LD_JSON
+
+    @property
+    def geo_json(self) -> bool:
+        """Whether the answer shall be application/geo+json; only routes that offer it are asked so."""
+        return self.media == GEO_JSON
+
+    @property
     def sends_ld_json(self) -> bool:
         """Whether the body is application/ld+json."""
         return media_of(self.headers) == LD_JSON
@@ -76,23 +89,24 @@ class Answer:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     media: bytes = b"application/json"
 
-    async def send(self, send: Send) -> None:
-        """Hand the answer to the server."""
+    async def send(self, send: Send, *, bodiless: bool = False) -> None:
+        """Hand the answer to the server; `bodiless`: without its body, as HEAD wants it."""
         headers = self.headers
         if self.status != 204:
-            headers = [*headers, (b"content-type", self.media), (b"content-length", b"%d" % len(self.body))]
+            headers = [*headers, (b"content-length", b"%d" % len(self.body))]
+        if self.body:
+            headers = [*headers, (b"content-type", self.media)]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
+        await send({"type": "http.response.body", "body": b"" if bodiless else self.body})
 
 
 class WrongForm(Exception):
-    """The request's HTTP form itself is wrong (405, 406, 411): there is no NGSI-LD error for it."""
+    """The request's HTTP form itself is wrong (405, 406, 411): there is no NGSI-LD error for it, and no body."""
 
     def __init__(self, status: int, title: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
         """Say what is wrong."""
         super().__init__(title)
-        body = write_json({"type": "about:blank", "title": title, "status": status})
-        self.answer = Answer(status, body, list(headers), b"application/problem+json")
+        self.answer = Answer(status, b"", list(headers))
 
 
 def problem(error: LinliError) -> Answer:
@@ -113,13 +127,13 @@ def segments_of(scope: Scope) -> list[str]:
     return [unquote(segment) for segment in segments] if raw else segments
 
 
-def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str]) -> dict[str, str]:
+def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str], bytes_max: int) -> dict[str, str]:
     """Return the query parameters.
 
     Raises: InvalidRequest: unknown, twice, or not readable. OperationNotSupported: of the standard, but not offered.
     """
-    if len(raw) > TARGET_BYTES_MAX:
-        raise TooLarge(f"The query may hold at most {TARGET_BYTES_MAX} bytes.")
+    if len(raw) > bytes_max:
+        raise TooLarge(f"The query may hold at most {bytes_max} bytes.")
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict")
     except (UnicodeDecodeError, ValueError) as error:
@@ -179,13 +193,19 @@ def check_media(asked: Asked) -> None:
         raise UnsupportedMediaType
 
 
-async def received(asked: Asked, bytes_max: int) -> bytes:
-    """Return the body. Raises: TooLarge: it says or shows that it is larger than `bytes_max`."""
+async def received(asked: Asked, bytes_max: int, ratio_max: int) -> bytes:
+    """Return the body, unpacked when it comes as gzip.
+
+    Raises: TooLarge: it says or shows that it is larger than `bytes_max`, packed or not. UnsupportedMediaType.
+    """
     said = asked.headers.get(b"content-length", b"0")
     if not said.isdigit():
         raise InvalidRequest("Content-Length: must be a number.")
     if int(said[:20]) > bytes_max:
         raise TooLarge(f"The body may hold at most {bytes_max} bytes.")
+    packing = asked.headers.get(b"content-encoding", b"identity").strip().lower()
+    if packing not in (b"identity", b"gzip"):
+        raise UnsupportedMediaType("Content-Encoding: send the body as it is, or as gzip.")
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -198,27 +218,53 @@ async def received(asked: Asked, bytes_max: int) -> bytes:
             raise TooLarge(f"The body may hold at most {bytes_max} bytes.")
         chunks.append(chunk)
         if not message.get("more_body"):
-            return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            break
+    body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+    return unpacked(body, bytes_max, ratio_max) if packing == b"gzip" else body
 
 
-def accepts_ld_json(accept: bytes | None) -> bool:
-    """Return whether the answer shall be ld+json rather than json; on equal weights it is json.
+def unpacked(body: bytes, bytes_max: int, ratio_max: int) -> bytes:
+    """Return what a gzip body holds; unpacking stops where it becomes too large.
 
-    Raises: WrongForm: 406, neither is wanted.
+    Raises: TooLarge: more than `bytes_max`, or more than `ratio_max` times as large. InvalidRequest: it is no gzip.
     """
-    if accept is None or accept in _PLAIN_ACCEPT:
-        return False
+    most = min(bytes_max, ratio_max * len(body))
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    try:
+        plain = unpacker.decompress(body, most + 1)
+    except zlib.error as error:
+        raise InvalidRequest("The body is no gzip.") from error
+    if len(plain) > most:
+        raise TooLarge(f"The body may hold at most {bytes_max} bytes, and {ratio_max} times what was sent.")
+    if not unpacker.eof or unpacker.unused_data:
+        raise InvalidRequest("The body is no gzip.")
+    return plain
+
+
+@lru_cache(maxsize=256)
+def wanted_media(accept: bytes, *, geo: bool) -> str:
+    """Return the media type of the answer: that of the greatest weight; on equal ones json, ld+json, geo+json.
+
+    Raises: WrongForm: 406, none of them is wanted.
+    """
     weights: dict[str, float] = {}
     for part in accept.decode("latin-1").lower().split(","):
         media, _, parameters = part.partition(";")
         weights[media.strip()] = _weight(parameters)
-    json, ld_json = (
-        next((weights[form] for form in (media, "application/*", "*/*") if form in weights), 0.0)
-        for media in (JSON, LD_JSON)
-    )
-    if not json and not ld_json:
+    best, best_weight = "", 0.0
+    for media in (JSON, LD_JSON, GEO_JSON) if geo else (JSON, LD_JSON):
+        weight = next((weights[form] for form in (media, "application/*", "*/*") if form in weights), 0.0)
+        if weight > best_weight:
+            best, best_weight = media, weight
+    if not best:
         raise WrongForm(406, "Accept application/json or application/ld+json.")
-    return ld_json > json
+    return best
+
+
+def preferred_version(headers: Mapping[bytes, bytes]) -> str | None:
+    """Return the version of NGSI-LD that the answer shall keep to (Prefer: ngsi-ld=1.5); None when none is named."""
+    said = _VERSION.search(headers.get(b"prefer", b"").decode("latin-1"))
+    return said[1] if said else None
 
 
 def context_links(headers: Mapping[bytes, bytes]) -> list[str]:
@@ -235,8 +281,13 @@ def context_link(url: str) -> tuple[bytes, bytes]:
     return b"link", f'<{url}>; rel="{_CONTEXT_REL}"; type="{LD_JSON}"'.encode("ascii", "replace")
 
 
-def page_links(asked: Asked, limit: int, offset: int, *, more: bool) -> list[tuple[bytes, bytes]]:
-    """Return the Link headers to the next and the previous page; none at the edges."""
+def page_links(
+    asked: Asked, limit: int, offset: int, *, more: bool, documents: bool = False
+) -> list[tuple[bytes, bytes]]:
+    """Return the Link headers to the next and the previous page; none at the edges.
+
+    `documents`: the page is one of subscriptions or registrations, which are JSON-LD documents of their own.
+    """
     places = {}
     if more and limit:
         places["next"] = offset + limit
@@ -244,9 +295,12 @@ def page_links(asked: Asked, limit: int, offset: int, *, more: bool) -> list[tup
         places["prev"] = max(0, offset - limit)
     links = []
     for rel, place in places.items():
-        query = urlencode({**asked.parameters, "limit": limit, "offset": place})
-        media = LD_JSON if asked.ld_json else JSON
-        links.append((b"link", f'<{ROOT}/{"/".join(asked.segments)}?{query}>; rel="{rel}"; type="{media}"'.encode()))
+        said = {name: value for name, value in asked.parameters.items() if name not in ("limit", "offset")}
+        pairs = [*said.items(), ("limit", limit), ("offset", place)]
+        query = urlencode(pairs if documents else sorted(pairs), safe=_IN_LINK)
+        path = f"{ROOT}/{'/'.join(asked.segments)}?{query}"
+        media = LD_JSON if documents else asked.media
+        links.append((b"link", f'<{path}>; rel="{rel}"; type="{media}"'.encode()))
     return links
 
 
@@ -257,5 +311,5 @@ def _weight(parameters: str) -> float:
             try:
                 return max(0.0, min(1.0, float(value)))
             except ValueError:
-                return 0.0
+                return 1.0  # what cannot be read decides nothing
     return 1.0

@@ -1,0 +1,135 @@
+"""Takes away what has expired: entities, and instances of attributes that carry an `expiresAt`.
+
+From that moment on nobody is shown it any more (`Ground._doc`). A timer of the store named "expire" wakes `Expiry`, which
+takes it away soon after; a write that meets something expired takes it away first. The history of an expired entity
+stays, as a record of kind "past" and its rows; the history of an expired instance goes with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+import orjson
+import structlog
+
+from linli.base import Clock
+from linli.base.errors import LinliError
+from linli.store import Change, Delete, DropPast, PutRecord, Store, Stored, Timer
+from linli.trust import Act, Principal
+
+from ._facts import first_facts
+from ._ground import Ground
+from ._plain import Attrs, Doc, alive, decoded, expiry_us, may_expire
+
+EXPIRE = "expire"
+READER = "expiry"
+ROWS_AT_ONCE = 1000
+#: how many rows may lie behind the durable cursor when nothing expires
+CURSOR_EVERY = 10_000
+
+_REAPER = Principal("engine:expiry", "engine", ("/",))
+
+
+class ExpiringDoor(Ground):
+    """Takes expired parts of entities away."""
+
+    async def expire(self, tenant: str, entity_id: str) -> None:
+        """Take away what has expired of an entity, or the whole; nothing happens when nothing has."""
+        act = Act(_REAPER, "operation", tenant)
+
+        async def attempt() -> None:
+            stored = await self._store.get(tenant, entity_id)
+            if stored is None or not may_expire(stored):
+                return
+            doc = decoded(stored)
+            kept = alive(doc, self._clock.now_us())
+            if kept is None:
+                await self._entity_away(act, stored, doc)
+            elif kept is not doc:
+                await self._commit(self._parts_away(act, stored, doc, kept))
+
+        await self._tried(attempt)
+
+    async def _entity_away(self, act: Act, stored: Stored, doc: Doc) -> None:
+        """Remove an entity and leave its history, first of all the values that history does not hold yet."""
+        version = stored.version
+        put = self._put(doc, first_facts(doc["attrs"]), (), version)
+        if put.facts:
+            committed = await self._commit(self._change(act, puts=(put,)))
+            version = committed.versions[stored.entity_id]
+        past = PutRecord("past", stored.entity_id, orjson.dumps({"type": doc["type"], "scope": doc["scope"]}))
+        delete = Delete(stored.entity_id, version, keep_past=True)
+        await self._commit(self._change(act, deletes=(delete,), records=(past,)))
+
+    def _parts_away(self, act: Act, stored: Stored, doc: Doc, kept: Doc) -> Change:
+        gone = [name for name, instances in doc["attrs"].items() if kept["attrs"].get(name) != instances]
+        put = self._put(kept, (), tuple(map(self._names.short, gone)), stored.version)
+        past = tuple(
+            DropPast(stored.entity_id, name, dataset_id)
+            for name in gone
+            for dataset_id in _datasets(doc["attrs"], name) - _datasets(kept["attrs"], name)
+        )
+        return self._change(act, puts=(put,), past=past, set_timers=self._expiry_timers([kept]))
+
+    def _expiry_timers(self, docs: Iterable[Doc]) -> tuple[Timer, ...]:
+        """Return the timers that wake the reader when the next part of each document expires."""
+        return tuple(
+            Timer(doc["id"], self._names.short(doc["type"][0]), EXPIRE, due_us)
+            for doc in docs
+            if (due_us := expiry_us(doc)) is not None
+        )
+
+
+class Expiry:
+    """Follows the log of every tenant and takes away what its timers say has expired.
+
+    Several processes may each have one: what is gone already is passed over.
+    """
+
+    def __init__(self, door: ExpiringDoor, store: Store, clock: Clock) -> None:
+        """Work through this door."""
+        self._door = door
+        self._store = store
+        self._clock = clock
+        self._seqs: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Look once a second, until cancelled; nobody is shown what has expired meanwhile."""
+        while True:
+            try:
+                await self.step()
+            except LinliError as error:
+                _log.warning("broker.expiry.failed", error=error.message)
+            await asyncio.sleep(1)
+
+    async def step(self) -> int:
+        """Take away everything that has expired by now; return how many timers said so."""
+        return sum([await self._step(tenant) for tenant in await self._store.tenants()])
+
+    async def _step(self, tenant: str) -> int:
+        due_us = await self._store.next_due(tenant)
+        while due_us is not None and due_us <= self._clock.now_us():
+            await self._store.claim_due(tenant, self._clock.now_us())
+            due_us = await self._store.next_due(tenant)
+        start = self._seqs.get(tenant)
+        seq = start = await self._store.cursor(tenant, READER) if start is None else start
+        expired = 0
+        while rows := await self._store.log_since(tenant, seq, limit=ROWS_AT_ONCE):
+            for row in rows:
+                if row.kind == "timer" and row.attrs == (EXPIRE,):
+                    await self._door.expire(tenant, row.entity_id)
+                    expired += 1
+            seq = rows[-1].seq
+        if expired or seq - start > CURSOR_EVERY:
+            change = Change(tenant, _REAPER.id, "operation", self._clock.now_us(), cursor=(READER, seq))
+            await self._store.commit(change)
+        self._seqs[tenant] = seq
+        return expired
+
+
+def _datasets(attrs: Attrs, name: str) -> set[str]:
+    return {one.get("datasetId", "") for one in attrs.get(name, ())}
+
+
+_log = structlog.get_logger("broker")
