@@ -26,58 +26,34 @@ SHARED_CORE: Mapping[str, str] = {
     "title": "http://purl.org/dc/terms/title",
     "description": "http://purl.org/dc/terms/description",
 }
-#: Members of an entity or of an attribute: no attribute may ever be called so.
-RESERVED = frozenset(
-    [
-        "id",
-        "type",
-        "scope",
-        "value",
-        "object",
-        "objectList",
-        "objectType",
-        "languageMap",
-        "lang",
-        "vocab",
-        "json",
-        "valueList",
-        "unitCode",
-        "datasetId",
-        "observedAt",
-        "createdAt",
-        "modifiedAt",
-        "deletedAt",
-        "expiresAt",
-        "instanceId",
-        "coordinates",
-        "geometry",
-        "properties",
-        "features",
-        "attributes",
-        "attrs",
-        "data",
-        "dataset",
-        "entity",
-        "entities",
-        "join",
-        "format",
-        "key",
-        "max",
-        "min",
-        "sum",
-        "avg",
-        "reason",
-        "detail",
-        "success",
-        "timeout",
-        "tenant",
-        "uri",
-        "updated",
-        "unchanged",
-        "values",
-        "valueType",
-    ]
-)
+_CORE_TERMS = """
+    Attribute AttributeList ContextSourceIdentity ContextSourceNotification ContextSourceRegistration Date
+    DateTime EntityMap EntityType EntityTypeInfo EntityTypeList ExecutionResultDetails Feature FeatureCollection
+    GeoProperty GeometryCollection JsonProperty LanguageProperty LineString ListProperty ListRelationship
+    MultiLineString MultiPoint MultiPolygon Notification Point Polygon Property Relationship Snapshot
+    SnapshotNotification Subscription TemporalProperty Time VocabProperty VocabularyProperty accept aggrMethods
+    aggrParams aggrPeriodDuration attributeCount attributeDetails attributeList attributeName attributeNames
+    attributeTypes attributes attrs avg bbox cacheDuration collation containedBy contextSourceAlias
+    contextSourceExtras contextSourceInfo contextSourceTimeAt contextSourceUptime cooldown coordinates createdAt
+    csf data dataset datasetId deletedAt detail distinctCount endAt endTimeAt endpoint entities entity
+    entityCount entityId entityList entityMap entityMapLifetime error errors expandValues expiresAt features
+    format geoQ geojson geometry geoproperty georel id idPattern information instanceId isActive join joinLevel
+    json jsonKeys jsonldContext jsons key lang langString languageMap languageMaps lastFailure lastN
+    lastNotification lastSuccess lastUsedAt linkedMaps localOnly management managementInterval max min
+    modifiedAt ngsildConformance ngsildproof notUpdated notification notificationTrigger notifiedAt notifierInfo
+    object objectList objectLists objectType objects objectsLists observationInterval observedAt omit operations
+    orderBy ordering pick previousJson previousLanguageMap previousObject previousObjectList previousValue
+    previousValueList previousVocab problemDetails properties propertyNames q reason receiverInfo refreshRate
+    registrationId registrationName relationshipNames resultStatus scope scopeQ showChanges snapshotId
+    snapshotLifetime snapshotPriority snapshotQueries snapshotQueriesDetails snapshotStatus
+    snapshotTemporalQueries snapshotTemporalQueriesDetails splitEntities startAt stddev subscriptionId
+    subscriptionName success sum sumsq sysAttrs temporalQ tenant throttling timeAt timeInterval timeout
+    timeproperty timerel timesFailed timesSent totalCount triggerReason type typeList typeName typeNames
+    unchanged unitCode updated uri value valueList valueLists valueType values vocab vocabs watchedAttributes
+"""
+#: Names that the core context, of whatever version, gives a meaning: no type or attribute may be called so.
+RESERVED = frozenset(_CORE_TERMS.split())
+
 VALUES = frozenset(
     ["string", "text", "integer", "number", "boolean", "date", "datetime", "duration", "uri", "code", "object"]
 )
@@ -160,6 +136,8 @@ def entity_type(
     """
     _only(file, tree, _TYPE_KEYS)
     name = tree.get("type", "")
+    if name in RESERVED:
+        raise BadVocabulary(f"{file}: type: NGSI-LD keeps this name for itself; choose another.")
     if not _TYPE.match(name) or file != f"types/{name}.toml":
         raise BadVocabulary(f"{file}: type: a type is written like ServiceCall and stands in types/<type>.toml.")
     own = _attributes(file, tree, lists, raw_common)
