@@ -10,7 +10,7 @@ from typing import Literal
 
 from linli.base import Clock, Ids, Settings, SteppedClock, read_json, seeded, setting
 from linli.base.errors import BadSetting, LinliError, StartError
-from linli.broker import TENANT, Broker, Fetching
+from linli.broker import KEEP_S, TENANT, Broker, Fetching
 from linli.dispatch import Dispatch, Tuning
 from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
@@ -89,6 +89,7 @@ class Node:
         await publish(self.doors.packs, self.broker, STARTING, self.home_scope)
         await self.live.start()
         await self.dispatch.start()
+        await self.broker.start()
 
     async def hush(self) -> None:
         """End the live streams: nothing else would keep a connection open for ever."""
@@ -97,6 +98,7 @@ class Node:
     async def stop(self) -> None:
         """Stop in order: engines, streams, connections, store."""
         await self.dispatch.stop()
+        await self.broker.stop()
         await self.live.stop()
         await self.egress.close()
         await self.store.close()
@@ -108,6 +110,7 @@ class Node:
         await self.web.idle()
         await self.dispatch.settled()
         await self.live.settled()
+        await self.broker.settled()
 
     async def next_due_us(self) -> int | None:
         """Return when the engine wants to be woken next, in city time."""
@@ -200,13 +203,15 @@ class BrokerNode:
     doors: BrokerDoors
 
     async def start(self) -> None:
-        """Start what works by itself."""
+        """Start what works by itself: telling subscribers."""
+        await self.broker.start()
 
     async def hush(self) -> None:
         """End what would keep a connection open: a broker has no streams."""
 
     async def stop(self) -> None:
         """Stop in order: engines, what goes out, store."""
+        await self.broker.stop()
         await self.egress.close()
         await self.store.close()
 
@@ -289,6 +294,8 @@ def _broker(
         contexts=contexts,
         default_context=default_context,
         fetching=Fetching(egress, frozenset(settings[CONTEXT_HOSTS]), settings[CONTEXT_WAIT]),
+        egress=egress,
+        keep_s=settings[KEEP_S],
     )
 
 

@@ -26,10 +26,12 @@ from ._plain import Draft, Plain
 from ._projection import MEMBERS, Projection, read_members
 from ._query import Node, Query
 from ._reading import Page
+from ._telling import KEEP_S
 from ._terms import Terms
 
 __all__ = [
     "BATCH_MAX",
+    "KEEP_S",
     "LEVEL_MAX",
     "MEMBERS",
     "TENANT",

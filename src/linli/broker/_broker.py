@@ -6,8 +6,9 @@ from ._context_door import ContextDoor
 from ._discovery import DiscoveryDoor
 from ._engines import EngineDoor
 from ._identity import IdentityDoor
+from ._notifying import NotifyingDoor
 from ._purging import PurgeDoor
 
 
-class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor):
+class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor, NotifyingDoor):
     """NGSI-LD over a store, under trust; see the room's door for how a thing travels through it."""

@@ -23,6 +23,7 @@ from ._contexts import Contexts, Fetching
 from ._keys import Keys
 from ._log import Log
 from ._plain import Doc, alive, decoded, may_expire
+from ._recent import Recent
 from ._sight import Sight
 
 TENANT = "default"
@@ -76,6 +77,7 @@ class Ground:
             vocab, contexts or {}, default=default_context, store=store, clock=clock, fetching=fetching
         )
         self.log = Log(store, TENANT)
+        self.changes = Recent()
         self._store = store
         self._vocab = vocab
         self._allow = allow
@@ -107,10 +109,13 @@ class Ground:
         return tenant in self._tenants
 
     async def _commit(self, change: Change) -> Committed:
+        images = await self.changes.drawn(self._store, change)
         try:
-            return await self._store.commit(change)
+            committed = await self._store.commit(change)
         except (Conflict, AlreadyExists, ResourceNotFound) as error:
             raise Lost(error) from error
+        self.changes.keep(images)
+        return committed
 
     @staticmethod
     async def _tried(attempt: Callable[[], Awaitable[T]], tries: int = TRIES) -> T:

@@ -18,7 +18,11 @@ ALLOW = setting(
     [],
     'Hosts (host or host:port) to which every scheme, port and address is allowed, as a list: ["127.0.0.1"].',
 )
-SCHEMES = setting("egress.schemes", ["https", "mqtts"], "Schemes that every host may have: http, https, mqtt, mqtts.")
+SCHEMES = setting(
+    "egress.schemes",
+    ["http", "https", "mqtt", "mqtts"],
+    "Schemes that a URL may have; leave out http and mqtt to demand sealed connections.",
+)
 CONNECT_S = setting("egress.connect_s", 2.0, "How long opening a connection may take, in seconds.")
 TOTAL_S = setting("egress.total_s", 5.0, "How long a whole exchange with the other side may take, in seconds.")
 CA_FILE = setting("egress.ca_file", "", "Certificate authorities to trust, a PEM file; empty means the machine's own.")
@@ -31,7 +35,7 @@ class Egress:
         self,
         allow: Sequence[str] = (),
         *,
-        schemes: Sequence[str] = ("https", "mqtts"),
+        schemes: Sequence[str] = ("http", "https", "mqtt", "mqtts"),
         connect_s: float = 2.0,
         total_s: float = 5.0,
         ca_file: str = "",

@@ -10,7 +10,7 @@ from linli.base.errors import BadRequestData, LinliError, OperationNotSupported,
 from linli.broker import Broker
 from linli.trust import Act
 
-from . import _attributes, _batches, _contexts, _discovery, _entities, _identity, _purging, _queries
+from . import _attributes, _batches, _contexts, _discovery, _entities, _identity, _purging, _queries, _subscriptions
 from ._desk import Desk, Route, Routes
 from ._http import (
     JSON,
@@ -48,6 +48,7 @@ ROUTES: Routes = _joined(
     _purging.ROUTES,
     _identity.ROUTES,
     _contexts.ROUTES,
+    _subscriptions.ROUTES,
 )
 
 #: the same by (first segment, number of segments)

@@ -1,0 +1,482 @@
+"""Notifications: follows the log of every tenant that has subscriptions, and fills the mailboxes of those concerned.
+
+A write is never touched by it: the log is read afterwards, in order, from a durable position. A row finds the few
+subscriptions that it may concern by an index; they are judged on the entity exactly as that write left it, within what
+the subscriber may see. What was told is counted and kept with the position, several times a second: who is killed
+tells a little again, and loses nothing. Of several processes on one database one does this work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+import structlog
+
+from linli.base.errors import LinliError
+from linli.store import Change, DropRecord, LogRow, PutRecord, Stored
+from linli.trust import Act
+
+from . import _counts
+from ._counts import Counts
+from ._evaluate import Judged, wanted
+from ._facts import is_first
+from ._joining import joined, reached
+from ._matching import Event, Index, fires
+from ._noticing import changed_entity, deleted_entity, letter
+from ._plain import Doc, alive, decoded
+from ._query import paths
+from ._render import rendered
+from ._sight import Seen
+from ._subscription import KIND, Subscription
+from ._subscriptions import SubscriptionDoor
+from ._telling import Job, Mailbox, Post
+
+READER = "notifications"
+ROWS_MAX = 1000
+#: pause before new rows are read, so that under load they come many at a time
+LINGER_S = 0.005
+SAVE_S = 0.25
+LOOK_S = 1.0
+#: subscriptions judged before others get their turn on the loop
+JUDGED_AT_ONCE = 50
+ROW_TYPE = f"record:{KIND}"
+
+log = structlog.get_logger("broker")
+
+
+class NotifyingDoor(SubscriptionDoor):
+    """Tells subscribers."""
+
+    def __init__(self, *args: Any, keep_s: float = 3600.0, **kwargs: Any) -> None:
+        """Stand on the same ground. `keep_s`: how long a notification that does not arrive is tried again."""
+        super().__init__(*args, **kwargs)
+        self._followers: dict[str, _Follower] = {}
+        self._post: Post | None = None
+        if self._egress is not None:
+            self._post = Post(self._egress, self._clock, f"linli-{self.ids.node}", keep_s)
+        self._leading: asyncio.Task[None] | None = None
+        self._leads = False
+
+    async def start(self) -> None:
+        """Begin to tell subscribers, if this process is the one to do it and there is a way out."""
+        if self._post is not None and self._leading is None:
+            if await self._store.lead(READER):
+                self._leads = True
+                await self._look()
+            self._leading = asyncio.create_task(self._lead())
+
+    async def stop(self) -> None:
+        """End, with everything counted that was told."""
+        if self._leading is not None:
+            self._leading.cancel()
+            await asyncio.wait([self._leading])
+            self._leading = None
+        for follower in self._followers.values():
+            await follower.stop()
+        self._followers.clear()
+        self._leads = False
+
+    async def settled(self) -> None:
+        """Return when every row is read and everything is told that can be told at this moment of the clock."""
+        for follower in list(self._followers.values()):
+            await follower.settled()
+
+    async def create_subscription(self, act: Act, *args: Any, **kwargs: Any) -> str:
+        """Keep a new subscription and see to it that its tenant is followed; see SubscriptionDoor."""
+        if self._leads:
+            await self._follow(act.tenant)
+        return await super().create_subscription(act, *args, **kwargs)
+
+    def _live_counts(self, tenant: str, subscription_id: str) -> Counts | None:
+        follower = self._followers.get(tenant)
+        mailbox = follower.mailboxes.get(subscription_id) if follower else None
+        return mailbox.counts if mailbox else None
+
+    async def _lead(self) -> None:
+        """Take over when nobody else does the work, and follow tenants that others made."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                if not self._leads:
+                    self._leads = await self._store.lead(READER)
+                if self._leads:
+                    await self._look()
+            except LinliError as error:
+                log.warning("broker.notifications.look_failed", error=error.message)
+
+    async def _look(self) -> None:
+        for tenant in await self._store.tenants():
+            if tenant not in self._followers and await self._store.records(tenant, KIND, limit=1):
+                await self._follow(tenant)
+
+    async def _follow(self, tenant: str) -> None:
+        if tenant in self._followers or self._post is None:
+            return
+        follower = self._followers[tenant] = _Follower(self, tenant, self._post)
+        self.changes.followed.add(tenant)
+        await follower.start()
+
+    # what a follower asks
+
+    async def beginning(self, tenant: str) -> int:
+        """Return the position from which a tenant's log is to be read; the first time that is its end."""
+        seq = await self._store.cursor(tenant, READER)
+        if seq or await self._store.records(tenant, KIND, limit=1):
+            return seq
+        return await self._store.head(tenant)
+
+    async def kept_counts(self, tenant: str) -> dict[str, Counts]:
+        """Return what was counted, by subscription."""
+        counts: dict[str, Counts] = {}
+        after = 0
+        while page := await self._store.records(tenant, _counts.KIND, after=after, limit=ROWS_MAX):
+            counts.update((record.record_id, Counts.of(record.doc)) for record in page)
+            after = page[-1].row
+        return counts
+
+    async def new_rows(self, tenant: str, seq: int) -> list[LogRow]:
+        """Return rows after a position, waiting until there are any; only such whose writers know that they stand."""
+        head = await self._store.head(tenant)
+        if head <= seq:
+            head = await self._store.wait_log(tenant, seq)
+            await asyncio.sleep(LINGER_S)
+        await asyncio.sleep(0)
+        return await self.old_rows(tenant, seq, head)
+
+    async def old_rows(self, tenant: str, seq: int, head: int) -> list[LogRow]:
+        """Return up to ROWS_MAX rows after a position, up to another."""
+        return [row for row in await self._store.log_since(tenant, seq, limit=ROWS_MAX) if row.seq <= head]
+
+    async def save(self, tenant: str, cursor: int, changed: Iterable[Mailbox], gone: Iterable[str]) -> None:
+        """Keep what was counted, and up to where the log needs not be read again. Raises: LinliError."""
+        records: list[PutRecord | DropRecord] = [
+            PutRecord(_counts.KIND, one.subscription.id, one.counts.kept(), quiet=True) for one in changed
+        ]
+        records += [
+            DropRecord(_counts.KIND, one)
+            for one in gone
+            if await self._store.record(tenant, _counts.KIND, one) is not None
+        ]
+        now_us = self._clock.now_us()
+        await self._store.commit(
+            Change(tenant, "engine:broker", "operation", now_us, records=tuple(records), cursor=(READER, cursor))
+        )
+
+    async def now_subscribed(self, tenant: str, subscription_id: str) -> Subscription | None:
+        """Return a subscription as it stands now; None when it is gone."""
+        record = await self._store.record(tenant, KIND, subscription_id)
+        return None if record is None else await self.compiled_subscription(tenant, record)
+
+    async def touched(self, row: LogRow) -> tuple[tuple[str, ...], frozenset[str]]:
+        """Return types and touched attributes of a row, by their names in documents."""
+        image = self.changes.image(row.tenant, row.entity_id, row.version, deleted=row.kind == "delete")
+        types: tuple[str, ...] = (row.type,)
+        if image is not None:
+            types = image.types
+        elif row.kind != "delete" and (stored := await self._store.get(row.tenant, row.entity_id)) is not None:
+            types = stored.types
+        inner = self._names.inner
+        return tuple(map(inner, types)), frozenset(inner(name) for name in row.attrs if name != "scope")
+
+    async def event(self, row: LogRow, attrs: frozenset[str]) -> Event | None:
+        """Return a write with the entity before and after it; None when nobody can know it any more."""
+        image = self.changes.image(row.tenant, row.entity_id, row.version, deleted=row.kind == "delete")
+        if image is None:
+            return await self._rebuilt(row, attrs)
+        before: Doc | None = orjson.loads(image.before) if image.before else None
+        after: Doc | None = orjson.loads(image.after) if image.after else None
+        return self._living(Event(row, before, after, image.created_us, image.modified_before_us, attrs))
+
+    async def concerns(self, subscription: Subscription, event: Event) -> bool:
+        """Tell whether a subscriber is to be told of a write: trigger pulled, filters fit, and it is his to see."""
+        if not subscription.works(event.row.at_us) or not fires(subscription, event):
+            return False
+        seen = self._seen_by(subscription, event.doc)
+        if seen is None:
+            return False
+        if seen.shown is not event.doc and not fires(subscription, self._as_seen(subscription, event)):
+            return False
+        query = subscription.query
+        judged = Judged(seen.judged, event.created_us, event.modified_us)
+        through = [path for path in paths(query.q) if path.beyond is not None]
+        linked = await reached(judged, through, self._fetching(subscription)) if through else {}
+        return wanted(query, *judged, linked)
+
+    async def written(self, subscription: Subscription, jobs: list[Job]) -> dict[str, Any] | None:
+        """Write the notification about some writes; without any, about all entities that the subscription means."""
+        now_us = self._clock.now_us()
+        if not jobs:
+            data = await self._all_meant(subscription)
+            mark = f"t{now_us}"
+        else:
+            events = {entity_id: event for job in jobs for entity_id, event in job.news.items()}
+            data = await self._told(subscription, list(events.values()))
+            mark = str(jobs[-1].seq)
+        return letter(subscription, mark, now_us, data) if data else None
+
+    # inside
+
+    async def _rebuilt(self, row: LogRow, attrs: frozenset[str]) -> Event | None:
+        """Return a write whose images are gone from memory, from what stands and from history.
+
+        Types and scopes are those of today: history does not keep them. Of an entity that was deleted since, nothing
+        is left but what its row says.
+        """
+        stored = await self._store.get(row.tenant, row.entity_id)
+        if row.kind == "delete":
+            scopes = [row.scope] if row.scope else []
+            doc = {"id": row.entity_id, "type": [self._names.inner(row.type)], "scope": scopes, "attrs": {}}
+            return Event(row, doc, None, row.at_us, row.at_us, attrs)
+        if stored is None or stored.created_seq > row.seq:
+            return None
+        stands = stored.version == row.version
+        after = decoded(stored) if stands else await self._as_of(row.tenant, stored, row.seq)
+        before = None if row.kind == "create" else await self._as_of(row.tenant, stored, row.seq - 1)
+        return self._living(Event(row, before, after, stored.created_us, row.at_us, attrs))
+
+    async def _as_of(self, tenant: str, stored: Stored, seq: int) -> Doc:
+        """Return an entity as a position of the log left it: what never changed, and history for the rest."""
+        doc = decoded(stored)
+        attrs: dict[str, list[Any]] = {
+            name: kept
+            for name, instances in doc["attrs"].items()
+            if (kept := [one for one in instances if is_first(one)])
+        }
+        for past in await self._store.as_of(tenant, stored.entity_id, seq):
+            if past.fact.doc is not None:
+                attrs.setdefault(past.fact.attr, []).append(orjson.loads(past.fact.doc))
+        return {**doc, "attrs": attrs}
+
+    def _living(self, event: Event) -> Event | None:
+        """Return an event without what has expired; None when the entity itself has."""
+        if event.after is None:
+            return event
+        after = alive(event.after, self._clock.now_us())
+        if after is None:
+            return None
+        event.after = after
+        return event
+
+    def _seen_by(self, subscription: Subscription, doc: Doc) -> Seen | None:
+        decision = self._allow.allows(subscription.act, "read", self._sight.thing(doc))
+        return self._sight.seen(doc, decision, subscription.act, "apply") if decision.ok else None
+
+    def _shown_to(self, subscription: Subscription, doc: Doc | None) -> Doc | None:
+        seen = None if doc is None else self._seen_by(subscription, doc)
+        return None if seen is None else seen.shown
+
+    def _as_seen(self, subscription: Subscription, event: Event) -> Event:
+        """Return a write as far as the subscriber may see it: what is hidden pulls no trigger."""
+        before, after = (self._shown_to(subscription, doc) for doc in (event.before, event.after))
+        return Event(event.row, before, after, event.created_us, event.modified_before_us, event.touched)
+
+    def _fetching(self, subscription: Subscription) -> Any:
+        async def fetch(ids: list[str]) -> Mapping[str, Judged]:
+            act = subscription.act
+            return {
+                hit.stored.entity_id: Judged(self._seen(act, hit).shown, hit.stored.created_us, hit.stored.modified_us)
+                for hit in await self._looked_up(act, ids)
+            }
+
+        return fetch
+
+    async def _told(self, subscription: Subscription, events: list[Event]) -> list[dict[str, Any]]:
+        """Return the entities of some writes as the subscriber gets them."""
+        data: list[dict[str, Any]] = []
+        roots: list[Judged] = []
+        for event in events:
+            seen = self._as_seen(subscription, event)
+            if event.after is None:
+                gone = None if seen.before is None else deleted_entity(subscription, seen, seen.before)
+                data += [] if gone is None else [gone]
+            elif seen.after is not None:
+                doc = changed_entity(subscription, seen, seen.before, seen.after)
+                if subscription.projection.fits(doc):
+                    roots.append(Judged(doc, event.created_us, event.modified_us))
+        return data + await self._rendered_all(subscription, roots)
+
+    async def _all_meant(self, subscription: Subscription) -> list[dict[str, Any]]:
+        """Return every entity that a subscription means, up to a page."""
+        act, roots = subscription.act, []
+        async for hit in self._wanted(act, subscription.query, subscription.terms, subscription.projection):
+            stored = hit.stored
+            roots.append(Judged(self._seen(act, hit).shown, stored.created_us, stored.modified_us))
+            if len(roots) >= self.caps.page_entities:
+                break
+        return await self._rendered_all(subscription, roots)
+
+    async def _rendered_all(self, subscription: Subscription, roots: list[Judged]) -> list[dict[str, Any]]:
+        terms, projection = subscription.terms, subscription.projection
+        if subscription.join is None or not roots:
+            return [rendered(*root, terms, projection) for root in roots]
+        return await joined(roots, projection, subscription.join, terms, self._fetching(subscription))
+
+
+class _Follower:
+    """Follows the log of one tenant."""
+
+    def __init__(self, door: NotifyingDoor, tenant: str, post: Post) -> None:
+        self.mailboxes: dict[str, Mailbox] = {}
+        self._door = door
+        self._tenant = tenant
+        self._post = post
+        self._index = Index()
+        self._seq = 0
+        #: the last position of the write that is being worked on: nobody may believe to be past it
+        self._at = 0
+        self._saved = 0
+        self._changed: dict[str, Mailbox] = {}
+        self._gone: set[str] = set()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Take in all subscriptions and begin to read."""
+        self._seq = self._at = self._saved = await self._door.beginning(self._tenant)
+        counts = await self._door.kept_counts(self._tenant)
+        async for record in self._door.subscription_records(self._tenant):
+            subscription = await self._door.compiled_subscription(self._tenant, record)
+            if subscription is not None:
+                self._take_in(subscription, counts.pop(record.record_id, None))
+        self._gone.update(counts)
+        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._keep())]
+
+    async def stop(self) -> None:
+        """End, and keep what was counted."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        for mailbox in self.mailboxes.values():
+            await mailbox.end()
+        with contextlib.suppress(LinliError):
+            await self._save()
+
+    async def settled(self) -> None:
+        """Return when all rows are read and every mailbox is empty or waits for a later moment."""
+        for mailbox in self.mailboxes.values():
+            mailbox.wake()
+        head = await self._door.head(self._tenant)
+        while self._seq < head or not all(one.idle or one.resting for one in self.mailboxes.values()):  # noqa: ASYNC110 - only tests and headless runs wait here
+            await asyncio.sleep(0.001)
+
+    # reading
+
+    async def _follow(self) -> None:
+        failures = 0
+        while True:
+            try:
+                await self._take(await self._door.new_rows(self._tenant, self._seq))
+                failures = 0
+            except Exception:
+                failures += 1
+                log.exception("broker.notifications.failed", tenant=self._tenant, seq=self._seq)
+                await asyncio.sleep(min(60.0, 0.05 * 2 ** min(failures, 12)))
+
+    async def _take(self, rows: list[LogRow]) -> None:
+        """Take in rows, those of one write together."""
+        start = 0
+        for end in range(1, len(rows) + 1):
+            if end == len(rows) or rows[end].tx != rows[start].tx:
+                write = rows[start:end]
+                self._at = write[-1].seq
+                for subscription_id, job in (await self._jobs(write, self._index)).items():
+                    mailbox = self.mailboxes.get(subscription_id)
+                    if mailbox is not None:
+                        mailbox.push(job)
+                self._seq = self._at
+                start = end
+
+    async def _jobs(self, write: list[LogRow], index: Index) -> dict[str, Job]:
+        """Return what one write has to tell, by subscription."""
+        jobs: dict[str, Job] = {}
+        judged = 0
+        for row in write:
+            if row.type == ROW_TYPE and index is self._index:
+                await self._subscription_changed(row)
+            if row.type.startswith("record:") or not row.version or row.kind in ("timer", "audit"):
+                continue
+            types, attrs = await self._door.touched(row)
+            concerned = index.concerned(row.entity_id, types, attrs, deleted=row.kind == "delete")
+            event = await self._door.event(row, attrs) if concerned else None
+            if event is None:
+                continue
+            for subscription in concerned.values():
+                judged += 1
+                if judged % JUDGED_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+                if await self._door.concerns(subscription, event):
+                    job = jobs.setdefault(subscription.id, Job(row.seq, row.at_us, {}))
+                    job.seq = row.seq
+                    job.news[row.entity_id] = event
+        return jobs
+
+    async def _refill(self, subscription: Subscription, seq: int) -> tuple[list[Job], int, bool]:
+        """Read the log again for one subscription; return its jobs, up to where that was, and whether it is the end."""
+        index = Index()
+        index.put(subscription)
+        rows = await self._door.old_rows(self._tenant, seq, self._at)
+        jobs: list[Job] = []
+        for row in rows:
+            jobs += (await self._jobs([row], index)).values()
+        seq = rows[-1].seq if rows else self._at
+        return jobs, seq, seq >= self._at
+
+    async def _subscription_changed(self, row: LogRow) -> None:
+        subscription_id = row.entity_id
+        subscription = await self._door.now_subscribed(self._tenant, subscription_id)
+        if subscription is None:
+            await self._forget(subscription_id)
+        elif subscription_id in self.mailboxes:
+            self.mailboxes[subscription_id].replace(subscription)
+            self._index.put(subscription)
+        else:
+            self._take_in(subscription, Counts(row.seq))
+            self._changed[subscription_id] = self.mailboxes[subscription_id]
+
+    def _take_in(self, subscription: Subscription, counts: Counts | None) -> None:
+        counts = counts or Counts(self._seq)
+        self.mailboxes[subscription.id] = Mailbox(
+            subscription, counts, self._post, write=self._door.written, refill=self._refill, changed=self._note
+        )
+        if subscription.interval_us is None:
+            self._index.put(subscription)
+
+    async def _forget(self, subscription_id: str) -> None:
+        mailbox = self.mailboxes.pop(subscription_id, None)
+        self._index.drop(subscription_id)
+        self._changed.pop(subscription_id, None)
+        if mailbox is not None:
+            self._gone.add(subscription_id)
+            await mailbox.end()
+
+    # keeping
+
+    def _note(self, mailbox: Mailbox) -> None:
+        if mailbox.subscription.id in self.mailboxes:
+            self._changed[mailbox.subscription.id] = mailbox
+
+    async def _keep(self) -> None:
+        while True:
+            await asyncio.sleep(SAVE_S)
+            if self._changed or self._gone or self._seq - self._saved >= ROWS_MAX:
+                try:
+                    await self._save()
+                except LinliError as error:
+                    log.warning("broker.notifications.save_failed", tenant=self._tenant, error=error.message)
+
+    async def _save(self) -> None:
+        changed, self._changed = self._changed, {}
+        gone, self._gone = self._gone, set()
+        cursor = min((one.done_seq for one in self.mailboxes.values() if not one.idle), default=self._seq)
+        cursor = min(cursor, self._seq)
+        try:
+            await self._door.save(self._tenant, cursor, changed.values(), gone)
+            self._saved = cursor
+        except BaseException:
+            self._changed = {**changed, **self._changed}
+            self._gone |= gone
+            raise
