@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import a_server
 
-from linli.store import MemoryStore, SqliteStore, Store
+from linli.store import MemoryStore, Store, open_store
+
+_schemas = itertools.count(1)
 
 
 class Sha256Chain:
@@ -31,11 +35,26 @@ def chain() -> Sha256Chain:
     return Sha256Chain()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a server that is ours alone."""
+    with a_server(tmp_path_factory.mktemp("postgres")) as server:
+        yield server.url
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str) -> str:
+    """Give the address of a schema that is not there yet."""
+    return f"{postgres_server}&schema=test_{next(_schemas)}"
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """Give one store of each engine; the disk is not waited for, as no promise here is about power."""
     made: Store = MemoryStore(chain=Sha256Chain())
     if request.param == "sqlite":
-        made = SqliteStore.open(tmp_path / "linli.db", chain=Sha256Chain(), sync="off")
+        made = await open_store(f"sqlite:///{tmp_path / 'linli.db'}", chain=Sha256Chain(), sync="off")
+    if request.param == "postgres":
+        made = await open_store(request.getfixturevalue("postgres_url"), chain=Sha256Chain(), sync="off")
     yield made
     await made.close()

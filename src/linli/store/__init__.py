@@ -37,6 +37,8 @@ from ._change import (
 )
 from ._files import FileState, check_file, copy_file, restore_file, upgrade_file
 from ._memory import MemoryStore
+from ._opening import check_store, copy_store, open_store, restore_store, upgrade_store
+from ._postgres import PostgresStore
 from ._sqlite import SqliteStore
 
 __all__ = [
@@ -56,6 +58,7 @@ __all__ = [
     "LogRow",
     "MemoryStore",
     "Past",
+    "PostgresStore",
     "Put",
     "PutRecord",
     "Record",
@@ -64,7 +67,12 @@ __all__ = [
     "Stored",
     "Timer",
     "check_file",
+    "check_store",
     "copy_file",
+    "copy_store",
+    "open_store",
     "restore_file",
+    "restore_store",
     "upgrade_file",
+    "upgrade_store",
 ]

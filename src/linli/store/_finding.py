@@ -9,9 +9,9 @@ the type index, forty times slower.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from ._change import Box, Find
 from ._checks import scope_key
@@ -69,6 +69,10 @@ class Plan:
         return f"SELECT count(*) {self.body}", self.values
 
 
+#: Asks counting queries, is sent their numbers, and returns the plan.
+Planning = Generator[Query, int, Plan]
+
+
 class Finder:
     """Plans for one engine. `sql`: its queries; `listed`: how it takes a list of texts as one value."""
 
@@ -77,17 +81,20 @@ class Finder:
         self._sql = sql
         self._list = listed
 
-    def probes(self, tenant: str, find: Find) -> list[Query]:
-        """Return the counting queries that a plan may want, for engines that ask them all beforehand."""
-        ways = self._ways(tenant, find)
-        return [] if find.ids or len(ways) < 2 else [self._probe(way) for way in ways]
-
     def plan(self, tenant: str, find: Find, after: int, probe: Probe) -> Plan:
         """Return how to find one page."""
+        return _answered(self.planning(tenant, find, after), probe)
+
+    def plan_count(self, tenant: str, find: Find, probe: Probe) -> Plan:
+        """Return how to count all."""
+        return _answered(self.planning_count(tenant, find), probe)
+
+    def planning(self, tenant: str, find: Find, after: int) -> Planning:
+        """Plan how to find one page."""
         ways = self._ways(tenant, find)
         if find.ids or not ways:
             return self._plan_without_way(tenant, find, after, ways)
-        way, number = self._narrowest(ways, probe)
+        way, number = yield from self._narrowest(ways)
         if number >= _PROBED:
             way = next((w for w in ways if w.walk), way)
             if way.walk:
@@ -96,12 +103,12 @@ class Finder:
             self._sql["from_rows"].format(rows=way.rows), (*way.rows_values, after, tenant), ways, way
         )
 
-    def plan_count(self, tenant: str, find: Find, probe: Probe) -> Plan:
-        """Return how to count all; the entities themselves are read only where a check needs them."""
+    def planning_count(self, tenant: str, find: Find) -> Planning:
+        """Plan how to count all; the entities themselves are read only where a check needs them."""
         ways = self._ways(tenant, find)
         if find.ids or not ways:
             return self._plan_without_way(tenant, find, 0, ways)
-        way, number = self._narrowest(ways, probe)
+        way, number = yield from self._narrowest(ways)
         if number >= _PROBED:
             way = next((w for w in ways if w.walk), way)
             ways = [other if other is way else other.as_rows() for other in ways]
@@ -115,21 +122,18 @@ class Finder:
             return self._with_checks(self._sql["from_ids"], (tenant, self._list(find.ids), after), ways)
         return Plan(self._sql["from_all"], (after, tenant))
 
-    def _narrowest(self, ways: list[_Way], probe: Probe) -> tuple[_Way, int]:
+    def _narrowest(self, ways: list[_Way]) -> Generator[Query, int, tuple[_Way, int]]:
         """Return the narrowest way and about how many rows it yields; a single way is not probed."""
         best, least = ways[0], _PROBED + 1
         if len(ways) == 1:
             return best, least
         for way in ways:
-            number = self._number(way, probe)
+            number = min((yield self._probe(way)), _PROBED)
             if number < least:
                 best, least = way, number
             if number <= _NARROW:
                 break
         return best, least
-
-    def _number(self, way: _Way, probe: Probe) -> int:
-        return min(probe(*self._probe(way)), _PROBED)
 
     def _probe(self, way: _Way) -> Query:
         if way.number:
@@ -192,6 +196,16 @@ class Finder:
             walk[1],
             needs_entity=True,
         )
+
+
+def _answered(planning: Planning, probe: Probe) -> Plan:
+    """Run the counting queries that planning asks for, and return the plan."""
+    try:
+        query = next(planning)
+        while True:
+            query = planning.send(probe(*query))
+    except StopIteration as done:
+        return cast("Plan", done.value)
 
 
 def _range(scope: str) -> tuple[str, str]:

@@ -28,6 +28,10 @@ class Heads:
                 self._heads[tenant] = known
         return known
 
+    def known(self) -> list[str]:
+        """Return the tenants whose head is known here, or waited for."""
+        return [*self._heads, *self._waiting]
+
     def raise_to(self, heads: Mapping[str, int]) -> None:
         """Take new heads, and wake everybody who waits for these tenants."""
         for tenant, seq in heads.items():

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from ._change import By, Numbers
 from ._queries import queries
@@ -37,16 +37,28 @@ def past_query(
     return sql, (tenant, entity_id, *named, *_between(since_us, until_us), limit)
 
 
-def numbers_query(*which: str, since_us: int | None, until_us: int | None, by: By) -> Query:
+def numbers_query(sql: str, *which: str, since_us: int | None, until_us: int | None, by: By) -> Query:
     """Return the query for times and numbers; `which`: tenant, entity, attribute, dataset."""
-    return _SQL["numbers"].format(time=_TIME[by]), (*which, *_between(since_us, until_us))
+    return sql.format(time=_TIME[by]), (*which, *_between(since_us, until_us))
 
 
-def as_arrays(rows: Iterable[tuple[int, float]]) -> Numbers:
+def as_arrays(rows: list[tuple[int, float]]) -> Numbers:
     """Return rows of (time, number), which come as they were written, as two arrays in the order of time."""
-    table = np.fromiter(rows, _TIME_AND_NUMBER)
-    order = np.argsort(table["time"], kind="stable")
-    return table["time"][order], table["number"][order]
+    table = np.fromiter(rows, _TIME_AND_NUMBER, len(rows))
+    return _in_order(table["time"], table["number"])
+
+
+def arrays_of_bytes(rows: list[tuple[bytes | None, bytes | None]]) -> Numbers:
+    """Return the same of one row that holds all times and all numbers, eight bytes each, as the network orders them."""
+    times, numbers = rows[0]
+    return _in_order(
+        np.frombuffer(times or b"", ">i8").astype(np.int64), np.frombuffer(numbers or b"", ">f8").astype(np.float64)
+    )
+
+
+def _in_order(times: npt.NDArray[np.int64], numbers: npt.NDArray[np.float64]) -> Numbers:
+    order = np.argsort(times, kind="stable")
+    return times[order], numbers[order]
 
 
 def _between(since_us: int | None, until_us: int | None) -> tuple[int, int]:

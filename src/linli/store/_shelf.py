@@ -51,6 +51,11 @@ class Shelf:
             else:
                 self.put(key, stored)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._kept.clear()
+        self._bytes = 0
+
     def drop(self, key: Key) -> None:
         """Forget `key`."""
         old = self._kept.pop(key, None)

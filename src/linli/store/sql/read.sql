@@ -140,4 +140,4 @@ rtrim(s.value, '/') || '/' = ?
 (rtrim(s.value, '/') || '/' >= ? AND rtrim(s.value, '/') || '/' < ?)
 
 -- probe
-SELECT count(*) FROM (SELECT 1 FROM ({rows}) AS way LIMIT ?) AS some
+SELECT count(*) FROM (SELECT 1 FROM ({rows}) AS way LIMIT ?) AS counted
