@@ -39,6 +39,8 @@ class Terms:
         core = _core()
         self.source = source
         self.link = source if isinstance(source, str) else None
+        #: whether a version of the core stands in it already
+        self.has_core = any(core_version(url) is not None for url in read.urls)
         #: terms that stand for a keyword of JSON-LD, like id for @id
         self.aliases: Mapping[str, str] = {**read.aliases, **core.aliases}
         self._iris = {**read.iris, **core.iris}
@@ -208,15 +210,17 @@ class Reading:
         """Return the IRI (or the keyword) that a definition names, resolving the terms it is built from."""
         if said.startswith("@"):
             return said
-        prefix, colon, _ = said.partition(":")
-        if said != term and said in local:
-            self._resolve(said, local, done, above)
-        if colon and prefix in local:
-            self._resolve(prefix, local, done, above)
+        prefix, colon, suffix = said.partition(":")
         if said != term:
+            if said in local:
+                self._resolve(said, local, done, above)
             known = self.iris.get(said) or self.aliases.get(said)
             if known is not None:
                 return known
+        if colon and prefix in local:
+            self._resolve(prefix, local, done, above)
+        if said == term and prefix in self.iris and not suffix.startswith("//"):
+            return self.iris[prefix] + suffix  # a term that looks like a compact IRI: any term may be its prefix
         return self._absolute(said) if colon else self._vocab + said
 
     def _absolute(self, said: str) -> str:
@@ -241,6 +245,12 @@ def compiled(said: Any, document_of: Callable[[str], Any]) -> tuple[Terms, list[
     read = Reading(document_of, _core())
     read.take(said)
     return Terms(read, said), list(read.urls)
+
+
+@cache
+def core_terms() -> Terms:
+    """Return the terms of the core @context alone."""
+    return compiled(CORE_CONTEXT_URL, lambda _: {})[0]
 
 
 def checked_context(said: Any) -> None:
