@@ -27,6 +27,9 @@ from ._projection import MEMBERS, Projection, read_members
 from ._query import Node, Query
 from ._reading import Page
 from ._telling import KEEP_S
+from ._temporal import Evolutions, Paging
+from ._temporal_query import Form as TemporalForm
+from ._temporal_query import Span, read_span
 from ._terms import Terms
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "Contexts",
     "Deed",
     "Draft",
+    "Evolutions",
     "Expiry",
     "Fetching",
     "Held",
@@ -50,9 +54,12 @@ __all__ = [
     "Node",
     "Order",
     "Page",
+    "Paging",
     "Plain",
     "Projection",
     "Query",
+    "Span",
+    "TemporalForm",
     "Terms",
     "Use",
     "attribute_name",
@@ -67,5 +74,6 @@ __all__ = [
     "read_q",
     "read_scope_q",
     "read_selectors",
+    "read_span",
     "read_types",
 ]

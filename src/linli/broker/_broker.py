@@ -8,7 +8,8 @@ from ._engines import EngineDoor
 from ._identity import IdentityDoor
 from ._notifying import NotifyingDoor
 from ._purging import PurgeDoor
+from ._temporal_writing import TimeDoor
 
 
-class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor, NotifyingDoor):
+class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor, NotifyingDoor, TimeDoor):
     """NGSI-LD over a store, under trust; see the room's door for how a thing travels through it."""

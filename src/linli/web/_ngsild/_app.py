@@ -10,7 +10,18 @@ from linli.base.errors import BadRequestData, LinliError, OperationNotSupported,
 from linli.broker import Broker
 from linli.trust import Act
 
-from . import _attributes, _batches, _contexts, _discovery, _entities, _identity, _purging, _queries, _subscriptions
+from . import (
+    _attributes,
+    _batches,
+    _contexts,
+    _discovery,
+    _entities,
+    _identity,
+    _purging,
+    _queries,
+    _subscriptions,
+    _temporal,
+)
 from ._desk import Desk, Route, Routes
 from ._http import (
     JSON,
@@ -49,6 +60,7 @@ ROUTES: Routes = _joined(
     _identity.ROUTES,
     _contexts.ROUTES,
     _subscriptions.ROUTES,
+    _temporal.ROUTES,
 )
 
 #: the same by (first segment, number of segments)

@@ -1,0 +1,314 @@
+"""The evolution of an entity: the rows of its history and the first values that still stand in it (4.5.6 to 4.5.8).
+
+A `Subject` is whatever has a past: an entity that stands, or a record of kind "past" where none stands (any more). A
+`Trace` is one instance of one attribute in its evolution; its instance id is derived from where it stands in history
+and never changes, also not when a first value is filed there at last. The scope evolves like an attribute called scope.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+
+from linli.store import Fact, Past, Record, Store, Stored
+
+from ._facts import fact_of, is_first
+from ._form import checked_id
+from ._plain import VALUE_MEMBER, Attrs, Doc, Instance, decoded
+from ._temporal_query import Span, TimeProperty
+from ._temporal_sums import Series, series_of
+
+#: the kind of record that stands for an entity of which there is only a past
+PAST = "past"
+#: under which name the evolution of the scope stands
+SCOPE = "scope"
+#: no answer needs more rows of one attribute
+ROWS_MAX = 1_000_000
+
+_INSTANCE = "urn:ngsi-ld:Instance:"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What has a past. `doc`: the entity as it stands, without attributes when it does not; `row`: by when it was made."""
+
+    doc: Doc
+    created_us: int
+    modified_us: int
+    created_seq: int
+    row: int
+    stored: Stored | None = None
+    record: Record | None = None
+
+    @property
+    def entity_id(self) -> str:
+        """Its id."""
+        entity_id: str = self.doc["id"]
+        return entity_id
+
+    @property
+    def standing(self) -> Attrs:
+        """The attributes that stand now."""
+        attrs: Attrs = self.doc["attrs"]
+        return attrs
+
+    def instance_id(self, name: str, dataset_id: str, past: Past) -> str:
+        """Return the id of an instance for ever: a first value has the same one before and after it is filed."""
+        if past.seq == self.created_seq:
+            mark = hashlib.blake2b(f"{name} {dataset_id}".encode(), digest_size=8).hexdigest()
+            return f"{_INSTANCE}{past.at_us:x}-{past.seq:x}-{mark}"
+        return f"{_INSTANCE}{past.at_us:x}-{past.seq:x}-{past.nth:x}"
+
+
+@dataclass(slots=True)
+class Trace:
+    """One instance in the evolution of an attribute. `nth` -1: it stands in the entity and nowhere else."""
+
+    name: str
+    past: Past
+    subject: Subject
+    kind: str = "Property"
+    _read: Instance | None = field(default=None)
+
+    @property
+    def dataset_id(self) -> str:
+        """The dataset, "" for the default one."""
+        return self.past.fact.dataset_id
+
+    @property
+    def instance_id(self) -> str:
+        """Its id in the evolution."""
+        return self.subject.instance_id(self.name, self.dataset_id, self.past)
+
+    @property
+    def instance(self) -> Instance:
+        """The instance; a deleted one has the member "null" and says when under deletedAt."""
+        if self._read is None:
+            doc = self.past.fact.doc
+            self._read = orjson.loads(doc) if doc is not None else _deleted(self.kind, self.dataset_id, self.past.at_us)
+        return self._read
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether it says that there is no value any more."""
+        return "null" in self.instance
+
+    def time_us(self, time: TimeProperty) -> int | None:
+        """Return one of its times, in microseconds; None when it has none of this kind."""
+        if time == "observedAt":
+            observed_us = self.past.fact.observed_us
+            return self.past.at_us if observed_us is None and self.name == SCOPE else observed_us
+        if time == "deletedAt":
+            deleted_us: int | None = self.instance.get("deletedAt")
+            return deleted_us
+        if self.is_deleted:
+            return None
+        created_us: int = self.instance.get("createdAt", self.subject.created_us)
+        if time == "createdAt":
+            return created_us
+        modified_us: int = self.instance.get("modifiedAt", self.past.at_us)
+        return modified_us
+
+    def sort_us(self, span: Span) -> int:
+        """Return the time by which it is put in order: that of the query, else when it was written."""
+        at_us = self.time_us(span.time)
+        return self.past.at_us if at_us is None else at_us
+
+
+class History:
+    """Reads evolutions out of a store."""
+
+    def __init__(self, store: Store) -> None:
+        """Read here."""
+        self._store = store
+
+    async def subject(self, tenant: str, entity_id: str) -> Subject | None:
+        """Return what has a past under this id."""
+        stored = await self._store.get(tenant, entity_id)
+        return subject_of(stored, await self._store.record(tenant, PAST, entity_id))
+
+    async def names(self, tenant: str, subject: Subject) -> dict[str, list[str]]:
+        """Return the attributes that ever were, and the datasets of each."""
+        names: dict[str, list[str]] = {}
+        for name, dataset_id in await self._store.past_names(tenant, subject.entity_id):
+            names.setdefault(name, []).append(dataset_id)
+        for name, instances in subject.standing.items():
+            known = names.setdefault(name, [])
+            known.extend(at for one in instances if (at := one.get("datasetId", "")) not in known)
+        return names
+
+    async def traces(self, tenant: str, subject: Subject, name: str, span: Span, *, most: int | None) -> list[Trace]:
+        """Return the instances of an attribute inside an interval, in order of time, the last ones first if asked for.
+
+        `most`: how many are needed at least, if there are so many; None = all.
+        """
+        newest_first = span.last_n is not None
+        rows = await self._rows(tenant, subject, name, span, most)
+        traces = [Trace(name, row, subject) for row in (*rows, *_standing(subject, name))]
+        await self.tell_kinds(tenant, traces)
+        kept = [trace for trace in traces if span.holds(trace.time_us(span.time))]
+        kept.sort(
+            key=lambda trace: (trace.sort_us(span), trace.past.seq, trace.dataset_id, trace.past.nth),
+            reverse=newest_first,
+        )
+        return kept[: span.last_n]
+
+    async def _rows(self, tenant: str, subject: Subject, name: str, span: Span, most: int | None) -> list[Past]:
+        """Return the rows of an attribute that may be wanted: `most` of them, and all of the last one's moment."""
+        observed = span.time == "observedAt" and span.picks_by_time and name != SCOPE
+        since_us, until_us = (span.since_us, span.until_us) if observed else (None, _written_until_us(span))
+        limit = most if observed and most is not None else ROWS_MAX
+        while True:
+            rows = await self._store.past(
+                tenant,
+                subject.entity_id,
+                name,
+                since_us=since_us,
+                until_us=until_us,
+                by="observed" if observed else "written",
+                newest_first=span.last_n is not None,
+                limit=limit,
+            )
+            one_moment = rows and rows[0].fact.observed_us == rows[-1].fact.observed_us
+            if len(rows) < limit or limit == ROWS_MAX or not one_moment:
+                return rows
+            limit = ROWS_MAX
+
+    async def series(
+        self, tenant: str, subject: Subject, name: str, datasets: Iterable[str], span: Span
+    ) -> tuple[str, Mapping[str, Series]]:
+        """Return the type of an attribute and its values by dataset, to be summed up."""
+        newest = await self._newest(tenant, subject, name)
+        if newest is None:
+            return "Property", {}
+        kind: str = newest["type"]
+        if span.time == "observedAt" and type(value_of(newest)) in (int, float):
+            numbers = {one: await self._numbers(tenant, subject, name, one, span) for one in datasets}
+            return kind, {one: _last(found, span) for one, found in numbers.items() if len(found.times)}
+        by_dataset: dict[str, list[Trace]] = {one: [] for one in datasets}
+        for trace in await self.traces(tenant, subject, name, span, most=span.last_n):
+            if not trace.is_deleted and trace.dataset_id in by_dataset:
+                by_dataset[trace.dataset_id].append(trace)
+        series = {}
+        for dataset_id, traces in by_dataset.items():
+            if traces:
+                traces.sort(key=lambda trace: trace.sort_us(span))
+                times = [trace.sort_us(span) for trace in traces]
+                series[dataset_id] = series_of(times, [value_of(trace.instance) for trace in traces])
+        return kind, series
+
+    async def trace(self, tenant: str, subject: Subject, name: str, instance_id: str) -> Trace | None:
+        """Return the instance of that id.
+
+        Raises: BadRequestData: it cannot be the id of an instance.
+        """
+        checked_id(instance_id, "instanceId")
+        at, _, _ = instance_id.removeprefix(_INSTANCE).partition("-")
+        try:
+            at_us = int(at, 16)
+        except ValueError:
+            return None
+        if not instance_id.startswith(_INSTANCE) or not 0 <= at_us < 1 << 62:
+            return None
+        rows = await self._store.past(
+            tenant, subject.entity_id, name, since_us=at_us, until_us=at_us + 1, newest_first=False, limit=ROWS_MAX
+        )
+        for row in (*rows, *_standing(subject, name)):
+            if subject.instance_id(name, row.fact.dataset_id, row) == instance_id:
+                return Trace(name, row, subject)
+        return None
+
+    async def _numbers(self, tenant: str, subject: Subject, name: str, dataset_id: str, span: Span) -> Series:
+        """Return numbers without reading a document; where none was observed, by when they were written."""
+        limits: dict[str, Any] = {"since_us": span.since_us, "until_us": span.until_us}
+        times, numbers = await self._store.numbers(tenant, subject.entity_id, name, dataset_id, **limits, by="observed")
+        first = [row for row in _standing(subject, name) if row.fact.dataset_id == dataset_id]
+        added = [(row.fact.observed_us, row.fact.number) for row in first]
+        if not (len(times) or span.picks_by_time or any(at_us is not None for at_us, _ in added)):
+            times, numbers = await self._store.numbers(tenant, subject.entity_id, name, dataset_id, by="written")
+            added = [(row.at_us, row.fact.number) for row in first]
+        for at_us, number in added:
+            if at_us is not None and number is not None and span.holds(at_us):
+                place = np.searchsorted(times, at_us)
+                times, numbers = np.insert(times, place, at_us), np.insert(numbers, place, number)
+        return Series(times, numbers)
+
+    async def _newest(self, tenant: str, subject: Subject, name: str) -> Instance | None:
+        """Return the newest value of an attribute."""
+        if name in subject.standing:
+            return subject.standing[name][0]
+        for _, fact in await self._store.history(tenant, subject.entity_id, name):
+            if fact.doc is not None:
+                instance: Instance = orjson.loads(fact.doc)
+                if "null" not in instance:
+                    return instance
+        return None
+
+    async def tell_kinds(self, tenant: str, traces: list[Trace]) -> None:
+        """Tell the rows that only say that something was deleted which kind of attribute that was."""
+        for trace in traces:
+            if trace.past.fact.doc is None:
+                before = await self._store.history(tenant, trace.subject.entity_id, trace.name)
+                kinds = (
+                    orjson.loads(fact.doc)["type"]
+                    for seq, fact in before
+                    if seq < trace.past.seq and fact.dataset_id == trace.dataset_id and fact.doc is not None
+                )
+                trace.kind = next(kinds, "Property")
+
+
+def subject_of(stored: Stored | None, record: Record | None) -> Subject | None:
+    """Return what an entity and a record of its past tell together; None when there is neither."""
+    past: Doc = orjson.loads(record.doc) if record is not None else {}
+    if stored is not None:
+        doc = decoded(stored)
+        types = list(dict.fromkeys([*doc["type"], *past.get("type", ())]))
+        times = (stored.created_us, stored.modified_us, stored.created_seq)
+        return Subject({**doc, "type": types}, *times, stored.row, stored, record)
+    if record is None:
+        return None
+    doc = {"id": record.record_id, "type": past["type"], "scope": past["scope"], "attrs": {}}
+    times = (past.get("createdAt", record.created_us), record.modified_us, past.get("createdSeq", 0))
+    return Subject(doc, *times, record.row, None, record)
+
+
+def scope_fact(scopes: list[str]) -> Fact:
+    """Return the scope as history keeps it; none is a scope that was deleted."""
+    value = scopes[0] if len(scopes) == 1 else scopes
+    return Fact(SCOPE, "", orjson.dumps({"type": "Property", "value": value}) if scopes else None)
+
+
+def value_of(instance: Instance) -> Any:
+    """Return the bare value of an instance."""
+    value = instance[VALUE_MEMBER[instance["type"]]]
+    return value["@value"] if isinstance(value, dict) and "@value" in value else value
+
+
+def _standing(subject: Subject, name: str) -> list[Past]:
+    """Return the first values that stand and are nowhere in history, as if they were filed."""
+    if name == SCOPE:
+        scopes = subject.doc["scope"]
+        firsts = [scope_fact(scopes)] if scopes and "scopeAt" not in subject.doc else []
+    else:
+        firsts = [fact_of(name, one) for one in subject.standing.get(name, ()) if is_first(one)]
+    return [Past(subject.created_seq, -1, subject.created_us, fact) for fact in firsts]
+
+
+def _written_until_us(span: Span) -> int | None:
+    """Return before when everything that is wanted was written: nothing is changed before it is."""
+    return span.until_us if span.time == "modifiedAt" else None
+
+
+def _deleted(kind: str, dataset_id: str, at_us: int) -> Instance:
+    instance: Instance = {"type": kind, "null": True, "deletedAt": at_us}
+    return {**instance, "datasetId": dataset_id} if dataset_id else instance
+
+
+def _last(series: Series, span: Span) -> Series:
+    n = span.last_n
+    return series if n is None else Series(series.times[-n:], series.numbers[-n:])
