@@ -9,7 +9,7 @@ from typing import TypeAlias
 from linli import __version__
 from linli.base.errors import StartError
 
-from . import _circle, _db, _doctor, _serve
+from . import _check, _circle, _db, _doctor, _serve, _vocab
 from ._words import PORT_MAX, above_zero, whole
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no other name for what add_subparsers returns
@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     settings.set_defaults(run=_doctor.settings)
 
     _db_words(commands)
+    _check.add(commands)
+    _vocab.add(commands)
     return top
 
 

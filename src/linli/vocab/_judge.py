@@ -46,6 +46,11 @@ class Verdict:
         """Tell whether the entity was judged and nothing is wrong."""
         return self.type is not None and not self.faults
 
+    @property
+    def foreign(self) -> bool:
+        """Tell whether it is of a type that the standard does not know, and looks like none of ours."""
+        return self.type is None and any(fault.rule == "type_unknown" for fault in self.faults)
+
 
 class Judge:
     """Judges the entities of one file or one broker; remembers ids, which may stand there only once."""
