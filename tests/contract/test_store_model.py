@@ -1,15 +1,17 @@
-"""Two engines side by side: whatever is done to both, both answer the same."""
+"""Three engines side by side: whatever is done to all, all answer the same."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -27,11 +29,12 @@ from linli.store import (
     MemoryStore,
     Put,
     PutRecord,
-    SqliteStore,
     Store,
     Timer,
+    _postgres,
+    _sqlite,
+    open_store,
 )
-from linli.store._sqlite import FINDER
 
 TENANTS = ("default", "other")
 IDS = tuple(f"urn:x:{n}" for n in range(6))
@@ -133,21 +136,42 @@ class Chain:
         return bytes([(sum(prev) * 31 + sum(row) + 1) % 256])
 
 
+_schemas = itertools.count(1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def server(postgres_server: str) -> None:
+    SideBySide.server = postgres_server
+
+
 class SideBySide(RuleBasedStateMachine):
+    server: ClassVar[str]
+
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
+        self.urls = [
+            f"sqlite:///{Path(self.folder.name) / 'linli.db'}",
+            f"{self.server}&schema=model_{next(_schemas)}",
+        ]
         self.memory = MemoryStore(chain=Chain())
-        self.sqlite = self.opened()
+        self.engines = self.opened()
 
-    def opened(self) -> SqliteStore:
-        return SqliteStore.open(Path(self.folder.name) / "linli.db", chain=Chain(), sync="off", bytes_cache_mb=1)
+    def opened(self) -> list[Any]:
+        async def both() -> list[Store]:
+            return [await open_store(url, chain=Chain(), sync="off", bytes_cache_mb=1) for url in self.urls]
 
-    def both(self, method: str, *args: Any, **named: Any) -> Any:
-        memory, sqlite = (self.runner.run(getattr(s, method)(*args, **named)) for s in (self.memory, self.sqlite))
-        assert sqlite == memory, (method, args)
-        return memory
+        return self.runner.run(both())
+
+    def closed(self) -> None:
+        for store in self.engines:
+            self.runner.run(store.close())
+
+    def all(self, method: str, *args: Any, **named: Any) -> Any:
+        expected, *told = (self.runner.run(getattr(s, method)(*args, **named)) for s in (self.memory, *self.engines))
+        assert told == [expected] * len(told), (method, args)
+        return expected
 
     @rule(many=st.lists(changes, min_size=1, max_size=4))
     def commit_together(self, many: list[Change]) -> None:
@@ -155,29 +179,32 @@ class SideBySide(RuleBasedStateMachine):
             done = await asyncio.gather(*map(store.commit, many), return_exceptions=True)
             return [type(one) if isinstance(one, LinliError) else (one.seq, one.versions) for one in done]
 
-        assert self.runner.run(outcomes(self.sqlite)) == self.runner.run(outcomes(self.memory))
+        expected = self.runner.run(outcomes(self.memory))
+        for store in self.engines:
+            assert self.runner.run(outcomes(store)) == expected
 
     @rule(tenant=st.sampled_from(TENANTS), now_us=st.integers(0, 25), limit=st.sampled_from([1, 2, 1000]))
     def claim(self, tenant: str, now_us: int, limit: int) -> None:
-        self.both("claim_due", tenant, now_us, limit=limit)
+        self.all("claim_due", tenant, now_us, limit=limit)
 
     @rule(tenant=st.sampled_from(TENANTS), find=finds, after=st.integers(0, 8), limit=st.sampled_from([1, 3, 1000]))
     def find(self, tenant: str, find: Find, after: int, limit: int) -> None:
-        wanted = self.both("find", tenant, find, after=after, limit=limit)
-        number = self.both("count", tenant, find)
+        wanted = self.all("find", tenant, find, after=after, limit=limit)
+        number = self.all("count", tenant, find)
         # A store full of entities takes other ways in: whichever it takes, the answer is the same.
-        for numbers in ([10**6], [10**6, 3], [9999, 9998, 9997, 9996, 9995], [3]):
-            taken = itertools.cycle(numbers)
-            sql, values = FINDER.plan(tenant, find, after, partial(_next_of, taken)).select(limit)
-            assert [row[0] for row in self.sqlite._reader.execute(sql, values)] == [s.entity_id for s in wanted]
-            counted = FINDER.plan_count(tenant, find, partial(_next_of, taken)).count()
-            assert self.sqlite._reader.execute(*counted).get == number
+        for store, finder in zip(self.engines, (_sqlite.FINDER, _postgres.FINDER), strict=True):
+            for numbers in ([10**6], [10**6, 3], [9999, 9998, 9997, 9996, 9995], [3]):
+                taken = itertools.cycle(numbers)
+                query = finder.plan(tenant, find, after, partial(_next_of, taken)).select(limit)
+                assert [row[0] for row in self.runner.run(store._read(*query))] == [s.entity_id for s in wanted]
+                counted = finder.plan_count(tenant, find, partial(_next_of, taken)).count()
+                assert self.runner.run(store._read(*counted))[0][0] == number
 
     @rule(tenant=st.sampled_from(TENANTS), seq=st.integers(0, 30), limit=st.sampled_from([1, 1000]))
     def read_on(self, tenant: str, seq: int, limit: int) -> None:
-        rows = self.both("log_since", tenant, seq, limit=limit)
+        rows = self.all("log_since", tenant, seq, limit=limit)
         assert all(later.seq > earlier.seq for earlier, later in itertools.pairwise(rows))
-        self.both("audit_since", tenant, seq, limit=limit)
+        self.all("audit_since", tenant, seq, limit=limit)
 
     @rule(
         tenant=st.sampled_from(TENANTS),
@@ -190,8 +217,8 @@ class SideBySide(RuleBasedStateMachine):
     )
     def remember(self, tenant: str, entity_id: str, attr: str | None, between: Any, limit: int, **how: Any) -> None:
         times = dict(zip(("since_us", "until_us"), between, strict=True))
-        self.both("past", tenant, entity_id, attr, **times, **how, limit=limit)
-        self.both("history", tenant, entity_id, attr or "a", limit=limit)
+        self.all("past", tenant, entity_id, attr, **times, **how, limit=limit)
+        self.all("history", tenant, entity_id, attr or "a", limit=limit)
 
     @rule(
         tenant=st.sampled_from(TENANTS),
@@ -203,13 +230,13 @@ class SideBySide(RuleBasedStateMachine):
     )
     def count_up(self, tenant: str, entity_id: str, attr: str, dataset_id: str, **how: Any) -> None:
         asked = (tenant, entity_id, attr, dataset_id)
-        got = [self.runner.run(store.numbers(*asked, **how)) for store in (self.memory, self.sqlite)]
+        got = [self.runner.run(store.numbers(*asked, **how)) for store in (self.memory, *self.engines)]
         told = [(times.tolist(), numbers.tolist()) for times, numbers in got]
         assert told[1:] == told[:-1]
 
     @rule(tenant=st.sampled_from(TENANTS), entity_id=st.sampled_from(IDS), seq=st.integers(0, 30))
     def look_back(self, tenant: str, entity_id: str, seq: int) -> None:
-        self.both("as_of", tenant, entity_id, seq)
+        self.all("as_of", tenant, entity_id, seq)
 
     @rule(
         tenant=st.sampled_from(TENANTS),
@@ -218,34 +245,37 @@ class SideBySide(RuleBasedStateMachine):
         limit=st.sampled_from([1, 1000]),
     )
     def look_up(self, tenant: str, kind: str, after: int, limit: int) -> None:
-        self.both("records", tenant, kind, after=after, limit=limit)
+        self.all("records", tenant, kind, after=after, limit=limit)
         for record_id in RECORDS:
-            self.both("record", tenant, kind, record_id)
+            self.all("record", tenant, kind, record_id)
 
     @rule()
     def open_again(self) -> None:
-        self.runner.run(self.sqlite.close())
-        self.sqlite = self.opened()
+        self.closed()
+        self.engines = self.opened()
 
     @invariant()
-    def both_stand_alike(self) -> None:
+    def all_stand_alike(self) -> None:
         for tenant in TENANTS:
             for entity_id in IDS:
-                self.both("get", tenant, entity_id)
+                self.all("get", tenant, entity_id)
             for reader in ("r", "s"):
-                self.both("cursor", tenant, reader)
-            self.both("head", tenant)
-            self.both("next_due", tenant)
-            self.both("types", tenant)
-        self.both("tenants")
+                self.all("cursor", tenant, reader)
+            self.all("head", tenant)
+            self.all("next_due", tenant)
+            self.all("types", tenant)
+        self.all("tenants")
 
     def teardown(self) -> None:
-        self.runner.run(self.sqlite.close())
+        self.closed()
         self.runner.close()
         self.folder.cleanup()
 
 
 TestSideBySide = SideBySide.TestCase
 TestSideBySide.settings = settings(
-    max_examples=25, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=int(os.environ.get("LINLI_HISTORIES", "12")),
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
