@@ -94,7 +94,9 @@ class BatchDoor(AttributeDoor):
                 except LinliError as error:
                     batch.errors.append((said if isinstance(said, str) else "", error))
             if deletes:
-                await self._commit(self._change(act, deletes=tuple(deletes.values()), audit=tuple(audit)))
+                records = await self._pasts_of(act.tenant, deletes.values())
+                gone = tuple(deletes.values())
+                await self._commit(self._change(act, deletes=gone, records=records, audit=tuple(audit)))
             batch.changed.extend(deletes)
             return batch
 

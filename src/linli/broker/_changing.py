@@ -8,12 +8,12 @@ from typing import Any
 
 from linli.base import from_wire_time
 from linli.base.errors import BadRequestData, NotAllowed, ResourceNotFound
-from linli.store import Delete, Put, Stored
+from linli.store import Delete, DropRecord, Put, Stored
 from linli.trust import Act, Decision, Verb
 from linli.vocab import EntityType
 
 from ._expiring import EXPIRE, ExpiringDoor
-from ._facts import facts_of
+from ._facts import PAST, SCOPE, facts_of, scope_facts
 from ._form import Fragment, Nulls, read_fragment, read_value
 from ._ground import Lost
 from ._names import DEFAULT
@@ -116,7 +116,8 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
 
         async def attempt() -> None:
             delete, decision = await self._deleted(act, entity_id, types)
-            await self._commit(self._change(act, deletes=(delete,), audit=decision.audit))
+            records = await self._pasts_of(act.tenant, [delete])
+            await self._commit(self._change(act, deletes=(delete,), records=records, audit=decision.audit))
 
         async with self._in_line(act.tenant, [entity_id]):
             await self._tried(attempt)
@@ -155,6 +156,11 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
         decision = self._allowed(act, "delete", self._sight.thing(doc))
         return Delete(entity_id, stored.version), decision
 
+    async def _pasts_of(self, tenant: str, deletes: Iterable[Delete]) -> tuple[DropRecord, ...]:
+        """Return what takes away the records of a past of entities that are deleted."""
+        found = [await self._store.record(tenant, PAST, one.entity_id) for one in deletes]
+        return tuple(DropRecord(PAST, one.record_id, one.version) for one in found if one is not None)
+
     def _ruled(self, act: Act, before: tuple[Stored | None, Doc] | None, outcome: Outcome, verb: Verb) -> Standing:
         """Hold what shall be written against trust and, when its type is ours, against the vocabulary."""
         doc, changed = outcome.doc, outcome.changed
@@ -171,8 +177,10 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
             self._allowed(act, verb, after)
         if entity_type is not None:
             self._check_ours(act, entity_type, before, outcome)
+        if before is not None and "scopeAt" in before[1]:
+            doc["scopeAt"] = before[1]["scopeAt"]
         if before is not None and before[1]["scope"] != doc["scope"]:
-            changed = [*changed, "scope"]
+            changed = [*changed, SCOPE]
         stored, attrs_before = (before[0], before[1]["attrs"]) if before else (None, {})
         return Standing(stored, attrs_before, doc, dict.fromkeys(changed), decision)
 
@@ -224,7 +232,9 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
 
     def _written(self, one: Standing) -> Put:
         attrs = tuple(map(self._names.short, one.changed))
-        facts = facts_of(one.before, one.doc["attrs"], one.changed)
+        facts = [*facts_of(one.before, one.doc["attrs"], one.changed)]
+        if one.stored is not None and SCOPE in one.changed:
+            facts += scope_facts(decoded(one.stored), one.doc, self._clock.now_us())
         return self._put(one.doc, facts, attrs, one.stored.version if one.stored else 0)
 
 

@@ -11,7 +11,7 @@ from linli.store import Change, Committed, Find, Put, Stored, Timer
 from linli.trust import Act, Decision, Verb
 from linli.vocab import EntityType, Fault
 
-from ._facts import facts_of
+from ._facts import facts_of, scope_facts
 from ._ground import Ground
 from ._keys import key_text
 from ._names import inner_name
@@ -145,7 +145,9 @@ class EngineDoor(Ground):
         if tuple(doc["scope"]) != before.scopes:
             self._allowed(act, verb or "change", replace(before, scopes=tuple(doc["scope"]), attrs=attrs))
         self._check(draft, entity_type, written, new=False)
-        facts = facts_of(attrs_before, doc["attrs"], changed)
+        facts = [*facts_of(attrs_before, doc["attrs"], changed)]
+        if tuple(doc["scope"]) != before.scopes:
+            facts += scope_facts({**doc, "scope": list(before.scopes)}, doc, at_us)
         return _Drawn(self._put(doc, facts, attrs, stored.version), doc, decision, stored.created_us)
 
     def _drawn_new(self, act: Act, draft: Draft, entity_type: EntityType, at_us: int, verb: Verb) -> _Drawn:

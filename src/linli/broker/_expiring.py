@@ -18,7 +18,7 @@ from linli.base.errors import LinliError
 from linli.store import Change, Delete, DropPast, PutRecord, Store, Stored, Timer
 from linli.trust import Act, Principal
 
-from ._facts import first_facts
+from ._facts import PAST, first_facts, past_of
 from ._ground import Ground
 from ._plain import Attrs, Doc, alive, decoded, expiry_us, may_expire
 
@@ -58,7 +58,7 @@ class ExpiringDoor(Ground):
         if put.facts:
             committed = await self._commit(self._change(act, puts=(put,)))
             version = committed.versions[stored.entity_id]
-        past = PutRecord("past", stored.entity_id, orjson.dumps({"type": doc["type"], "scope": doc["scope"]}))
+        past = PutRecord(PAST, stored.entity_id, orjson.dumps(past_of(stored, doc)))
         delete = Delete(stored.entity_id, version, keep_past=True)
         await self._commit(self._change(act, deletes=(delete,), records=(past,)))
 

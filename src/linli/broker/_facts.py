@@ -2,19 +2,26 @@
 
 The first value of an attribute is not written while it stands: a creation has no facts, and an instance without stamps
 in a document has stood there since. When it is written over or taken away, two facts are filed: the first value (which
-the store puts under the entity's creation) and the new one.
+the store puts under the entity's creation) and the new one. The scope evolves in the same way, as if it were an attribute
+of that name; a document whose scope is no longer its first one says so under `scopeAt`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import orjson
 
 from linli.base import from_wire_time
-from linli.store import Fact
+from linli.store import Fact, Stored
 
-from ._plain import Attrs, Instance
+from ._plain import Attrs, Doc, Instance
+
+#: the kind of record that stands for an entity of which there is only a past
+PAST = "past"
+#: under which name history keeps the scope
+SCOPE = "scope"
 
 
 def facts_of(before: Attrs, after: Attrs, changed: Iterable[str]) -> Iterator[Fact]:
@@ -40,6 +47,26 @@ def first_facts(attrs: Attrs) -> Iterator[Fact]:
         for instance in instances:
             if is_first(instance):
                 yield fact_of(name, instance, first=True)
+
+
+def past_of(stored: Stored, doc: Doc) -> Doc:
+    """Return what is kept of an entity of which only the past stays."""
+    scope = {"scope": doc["scope"], **({"scopeAt": doc["scopeAt"]} if "scopeAt" in doc else {})}
+    return {"type": doc["type"], **scope, "createdAt": stored.created_us, "createdSeq": stored.created_seq}
+
+
+def scope_facts(before: Doc, after: Doc, at_us: int) -> Iterator[Fact]:
+    """Yield the facts of a scope that was changed, and have the document say that it was."""
+    if "scopeAt" not in before and before["scope"]:
+        yield replace(scope_fact(before["scope"]), first=True)
+    yield scope_fact(after["scope"])
+    after["scopeAt"] = at_us
+
+
+def scope_fact(scopes: list[str]) -> Fact:
+    """Return a scope as a fact; none is a scope that went."""
+    value = scopes[0] if len(scopes) == 1 else scopes
+    return Fact(SCOPE, "", orjson.dumps({"type": "Property", "value": value}) if scopes else None)
 
 
 def is_first(instance: Instance) -> bool:

@@ -15,18 +15,14 @@ from typing import Any
 import numpy as np
 import orjson
 
-from linli.store import Fact, Past, Record, Store, Stored
+from linli.store import Past, Record, Store, Stored
 
-from ._facts import fact_of, is_first
+from ._facts import PAST, SCOPE, fact_of, is_first, scope_fact
 from ._form import checked_id
 from ._plain import VALUE_MEMBER, Attrs, Doc, Instance, decoded
 from ._temporal_query import Span, TimeProperty
 from ._temporal_sums import Series, series_of
 
-#: the kind of record that stands for an entity of which there is only a past
-PAST = "past"
-#: under which name the evolution of the scope stands
-SCOPE = "scope"
 #: no answer needs more rows of one attribute
 ROWS_MAX = 1_000_000
 
@@ -275,12 +271,6 @@ def subject_of(stored: Stored | None, record: Record | None) -> Subject | None:
     doc = {"id": record.record_id, "type": past["type"], "scope": past["scope"], "attrs": {}}
     times = (past.get("createdAt", record.created_us), record.modified_us, past.get("createdSeq", 0))
     return Subject(doc, *times, record.row, None, record)
-
-
-def scope_fact(scopes: list[str]) -> Fact:
-    """Return the scope as history keeps it; none is a scope that was deleted."""
-    value = scopes[0] if len(scopes) == 1 else scopes
-    return Fact(SCOPE, "", orjson.dumps({"type": "Property", "value": value}) if scopes else None)
 
 
 def value_of(instance: Instance) -> Any:

@@ -91,7 +91,8 @@ class PurgeDoor(BatchDoor):
                 except (NotAllowed, BadRequestData) as error:
                     errors.append((entity_id, error))
             if deletes:
-                await self._commit(self._change(act, deletes=tuple(deletes), audit=tuple(audit)))
+                records = await self._pasts_of(act.tenant, deletes)
+                await self._commit(self._change(act, deletes=tuple(deletes), records=records, audit=tuple(audit)))
             if standing:
                 await self._write(act, standing)
             batch.changed.extend([one.entity_id for one in deletes] + [one.doc["id"] for one in standing])

@@ -11,8 +11,9 @@ from linli.base.errors import ResourceNotFound
 from linli.trust import Act, Decision, Verb
 
 from ._evaluate import wanted
+from ._facts import PAST, SCOPE
 from ._form import checked_id
-from ._history import PAST, SCOPE, History, Subject, Trace, subject_of
+from ._history import History, Subject, Trace, subject_of
 from ._narrow import type_names
 from ._plain import Attrs
 from ._projection import Projection, checked

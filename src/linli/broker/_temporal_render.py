@@ -12,8 +12,9 @@ from typing import Any
 
 from linli.base import to_wire_time
 
+from ._facts import SCOPE
 from ._form import NULL
-from ._history import SCOPE, Subject, Trace
+from ._history import Subject, Trace
 from ._plain import VALUE_MEMBER, Instance
 from ._projection import Projection
 from ._render import one_or_all, rendered

@@ -20,9 +20,9 @@ from linli.store import Change as StoreChange
 from linli.trust import Act, Decision, Verb
 
 from ._changing import ChangingDoor, merge_how
-from ._facts import fact_of, is_first
+from ._facts import PAST, SCOPE, fact_of, is_first, scope_fact
 from ._form import attribute_name, checked_id, read_attribute, read_fragment, read_scopes
-from ._history import PAST, SCOPE, Subject, Trace, scope_fact
+from ._history import Subject, Trace
 from ._plain import Attrs, Doc, Instance
 from ._temporal import TimeReadingDoor
 from ._temporal_query import Span
