@@ -3,12 +3,14 @@
 import copy
 import tomllib
 from importlib import resources
+from string import Formatter
 from typing import Any
 
 import pytest
 
 from linli.base.errors import BadVocabulary
-from linli.vocab import CORE_CONTEXT_URL, MEMBER, Vocab, build, role_titles, vocabulary
+from linli.vocab import CORE_CONTEXT_URL, FORBIDDEN_NAME, MEMBER, Vocab, build, role_titles, vocabulary
+from linli.vocab._faults import fault_words
 
 TYPES = sorted(vocabulary().types)
 
@@ -177,6 +179,15 @@ WRONG_FILES = [
     ("Gate.toml", "mode", "iri", "https://w3id.org/linli#mode", "core context gives this name the IRI"),
     ("Area.toml", "boundary", "shapes", ["Square"], "attribute boundary: shapes: one of LineString"),
     ("ServiceKind.toml", "urgency", "unit", "MIN", "attribute urgency: its unit differs from that of ServiceCall"),
+    ("Offer.toml", "rank", "name", "attributeNames", "name: NGSI-LD keeps this name for itself"),
+    ("Offer.toml", "rank", "name", "LAeq", "name: an attribute is written like receivedAt"),
+    ("Offer.toml", "rank", "form", "phone", "attribute rank: form: only a string has one"),
+    ("Offer.toml", "call", "unit", "MIN", "attribute call: unit: only a Property or a ListProperty has one"),
+    ("Offer.toml", None, "reuse", "dataModel.Parking", "reuse: written like dataModel.Parking/ParkingSpot@0.1.0"),
+    ("Offer.toml", None, "rule", [{"before": "rank"}], "rule: there is no rule of the keys before"),
+    ("Offer.toml", None, "rule", [{"in_order": ["rank", "size"]}], "rule: the type has no attribute size"),
+    ("Kpi.toml", None, "rule", [], "rule: a type that counts people says how many are too few to be told"),
+    ("Resident.toml", "telephone", "form", "fax", "attribute telephone: form: one of citizen_id"),
     ("ServiceKind.toml", "urgency", "value", "number", "attribute urgency: its value differs from that of ServiceCall"),
 ]
 
@@ -210,6 +221,24 @@ def test_a_code_that_is_not_plain_ascii_is_refused() -> None:
     lists["sex"]["codes"]["男"] = {"zh": "男", "en": "Male"}
     with pytest.raises(BadVocabulary, match="a code is ASCII letters"):
         build(types, lists, common)
+
+
+def test_no_name_is_used_for_what_is_never_kept() -> None:
+    for entity in vocabulary().types.values():
+        for name in entity.attributes:
+            assert not FORBIDDEN_NAME.search(name), name
+
+
+def test_every_unit_has_a_name_and_every_unit_used_is_listed() -> None:
+    units = vocabulary().lists["unit"].codes
+    used = {one.unit for entity in vocabulary().types.values() for one in entity.attributes.values() if one.unit}
+    assert {"CEL", "GQ", "59", "2N", "E32", "HN"} <= used <= set(units)
+
+
+def test_both_languages_tell_each_fault_with_the_same_facts() -> None:
+    for rule, words in fault_words().items():
+        facts = [{name for _, name, _, _ in Formatter().parse(words[lang]) if name} for lang in ("zh", "en")]
+        assert facts[0] == facts[1], rule
 
 
 def test_a_type_may_make_a_common_attribute_stricter_but_not_looser() -> None:

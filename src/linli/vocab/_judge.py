@@ -14,6 +14,7 @@ from typing import Any
 
 from ._faults import Fault
 from ._forms import citizen_id, scope
+from ._load import SHARED_CORE
 from ._model import MEMBER, Attribute, EntityType
 from ._publish import CONTEXT_URL
 from ._samples import sample_id, sample_instance
@@ -183,7 +184,7 @@ class _Names:
 
     def iri(self, name: str) -> str:
         """Return what a type or attribute name stands for."""
-        known = self._terms.get(name) or (self._vocab.iri_of(name) if self._ours else None)
+        known = SHARED_CORE.get(name) or self._terms.get(name) or (self._vocab.iri_of(name) if self._ours else None)
         if known is not None:
             return known
         prefix, colon, rest = name.partition(":")
