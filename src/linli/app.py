@@ -10,7 +10,7 @@ from typing import Literal
 
 from linli.base import Clock, Ids, Settings, SteppedClock, read_json, seeded, setting
 from linli.base.errors import BadSetting, LinliError, StartError
-from linli.broker import KEEP_S, TENANT, Broker, Fetching
+from linli.broker import KEEP_S, TENANT, Broker, Caps, Fetching
 from linli.dispatch import Dispatch, Tuning
 from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
@@ -293,6 +293,7 @@ def _broker(
         home_scope=settings[NODE_SCOPE],
         contexts=contexts,
         default_context=default_context,
+        caps=Caps.of(settings),
         fetching=Fetching(egress, frozenset(settings[CONTEXT_HOSTS]), settings[CONTEXT_WAIT]),
         egress=egress,
         keep_s=settings[KEEP_S],

@@ -7,11 +7,10 @@ Engines of this process read and write the same entities as `Plain` and `Draft`,
 broker knows nothing of calls, cases or packs, delivers nothing inside a request and never fetches a @context.
 """
 
-from ._batches import BATCH_MAX, Batch, Deed
+from ._batches import Batch, Deed
 from ._broker import Broker
 from ._caps import Caps
 from ._contexts import ContextKind, Contexts, Fetching, Held, Use
-from ._expiring import Expiry
 from ._form import attribute_name, checked_id, checked_name
 from ._geo import read_geo
 from ._grammar import read_q, read_scope_q, read_selectors, read_types
@@ -33,7 +32,6 @@ from ._temporal_query import Span, read_span
 from ._terms import Terms
 
 __all__ = [
-    "BATCH_MAX",
     "KEEP_S",
     "LEVEL_MAX",
     "MEMBERS",
@@ -46,7 +44,6 @@ __all__ = [
     "Deed",
     "Draft",
     "Evolutions",
-    "Expiry",
     "Fetching",
     "Held",
     "Join",

@@ -30,8 +30,8 @@ class AttributeDoor(ChangingDoor):
         self, act: Act, entity_id: str, attr: str, body: Any, *, terms: Terms, types: Node | None = None
     ) -> None:
         """PATCH attrs/{attr}: write over members of the instance that the body's datasetId names."""
-        name, said = read_attribute(attr, body, terms, nulls="member")
-        read = merge_how(terms).read
+        name, said = read_attribute(attr, body, terms, nulls="member", caps=self.caps)
+        read = merge_how(terms, caps=self.caps).read
 
         def rule(doc: Doc) -> Outcome:
             return attribute_patched(doc, name, said, self._clock.now_us(), read)
@@ -42,7 +42,7 @@ class AttributeDoor(ChangingDoor):
         self, act: Act, entity_id: str, attr: str, body: Any, *, terms: Terms, types: Node | None = None
     ) -> None:
         """PUT attrs/{attr}: write an instance in place of the one with its datasetId."""
-        name, said = read_attribute(attr, body, terms, nulls="none")
+        name, said = read_attribute(attr, body, terms, nulls="none", caps=self.caps)
         await self._rewrite(
             act, entity_id, lambda doc: attribute_replaced(doc, name, said, self._clock.now_us()), types
         )
@@ -60,7 +60,7 @@ class AttributeDoor(ChangingDoor):
         language: str | None = None,
     ) -> None:
         """PUT attrs/{attr}/value: give one instance another value of its type."""
-        name, how = attribute_name(attr, terms), merge_how(terms, observed_at, language)
+        name, how = attribute_name(attr, terms), merge_how(terms, observed_at, language, self.caps)
         dataset = _dataset(dataset_id)
 
         def rule(doc: Doc) -> Outcome:

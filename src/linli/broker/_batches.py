@@ -12,14 +12,13 @@ from linli.store import Delete, Stored
 from linli.trust import Act
 
 from ._attributes import AttributeDoor
+from ._caps import Caps
 from ._changing import Left, Standing, merge_how
 from ._form import Fragment, checked_id, read_fragment
 from ._names import full_name
 from ._plain import Doc
 from ._terms import Terms
 from ._writing import MergeHow, Outcome, appended, created, merged, replaced
-
-BATCH_MAX = 1000
 
 Deed = Literal["create", "replace", "append", "update", "add", "merge"]
 """What a batch does to each entity: make it; make or replace it; make it or append to it; append to it; append only
@@ -58,10 +57,10 @@ class BatchDoor(AttributeDoor):
         """
         if not bodies or not all(isinstance(body, dict) for body in bodies):
             raise BadRequestData("The body must be a list of at least one entity.")
-        if len(bodies) > BATCH_MAX:
-            raise BadRequestData(f"At most {BATCH_MAX} entities at once.")
+        if len(bodies) > self.caps.batch_entities:
+            raise BadRequestData(f"At most {self.caps.batch_entities} entities at once.")
         self._sight.check_purpose(act)
-        read, errors = await _read_batch(deed, bodies, context_of, simplified=simplified)
+        read, errors = await _read_batch(deed, bodies, context_of, simplified=simplified, caps=self.caps)
 
         async def attempt() -> Batch:
             batch = Batch(errors=list(errors))
@@ -78,8 +77,8 @@ class BatchDoor(AttributeDoor):
 
         Raises: BadRequestData: the list is empty or too long.
         """
-        if not ids or len(ids) > BATCH_MAX:
-            raise BadRequestData(f"The body must be a list of 1 to {BATCH_MAX} ids.")
+        if not ids or len(ids) > self.caps.batch_entities:
+            raise BadRequestData(f"The body must be a list of 1 to {self.caps.batch_entities} ids.")
 
         async def attempt() -> Batch:
             batch = Batch()
@@ -167,7 +166,7 @@ def _outcome(deed: Deed, before: Doc | None, said: _Read, at_us: int) -> Outcome
 
 
 async def _read_batch(
-    deed: Deed, bodies: Sequence[Any], context_of: ContextOf, *, simplified: bool
+    deed: Deed, bodies: Sequence[Any], context_of: ContextOf, *, simplified: bool, caps: Caps
 ) -> tuple[list[_Read], list[tuple[str, LinliError]]]:
     read: list[_Read] = []
     errors: list[tuple[str, LinliError]] = []
@@ -183,6 +182,7 @@ async def _read_batch(
                 nulls="inside" if deed == "merge" else "none",
                 simplified=simplified,
                 typed=deed in _NEEDS_TYPE,
+                caps=caps,
             )
             read.append(_Read(fragment, merge_how(terms)))
         except LinliError as error:

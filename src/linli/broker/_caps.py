@@ -37,6 +37,9 @@ class Caps:
         return asdict(self)
 
 
+#: the caps as they are when nobody set them
+CAPS = Caps()
+
 _TEXTS = {
     "body_bytes": "Bytes of the body of one request.",
     "batch_bytes": "Bytes of the body of a batch.",

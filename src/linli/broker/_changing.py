@@ -12,6 +12,7 @@ from linli.store import Delete, DropRecord, Put, Stored
 from linli.trust import Act, Decision, Verb
 from linli.vocab import EntityType
 
+from ._caps import CAPS, Caps
 from ._expiring import EXPIRE, ExpiringDoor
 from ._facts import PAST, SCOPE, facts_of, scope_facts
 from ._form import Fragment, Nulls, read_fragment, read_value
@@ -38,7 +39,7 @@ class Standing:
     decision: Decision
 
 
-class ChangingDoor(ReadingDoor, ExpiringDoor):
+class ChangingDoor(ExpiringDoor, ReadingDoor):
     """Writes one entity."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -54,7 +55,7 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
     async def create(self, act: Act, body: Any, terms: Terms) -> str:
         """Write a new entity and return its id. Raises: AlreadyExists, BadRequestData, NotAllowed, PurposeMissing."""
         self._sight.check_purpose(act)
-        fragment = read_fragment(body, terms, whole=True)
+        fragment = read_fragment(body, terms, whole=True, caps=self.caps)
         one = self._ruled(act, None, created(fragment), "create")
         try:
             await self._write(act, [one])
@@ -68,7 +69,7 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
 
     async def replace(self, act: Act, entity_id: str, body: Any, terms: Terms, types: Node | None = None) -> None:
         """PUT: write an entity in place of the one that stands there."""
-        fragment = _part(entity_id, body, terms, nulls="none")
+        fragment = self._part(entity_id, body, terms, nulls="none")
         await self._rewrite(act, entity_id, lambda doc: replaced(doc, fragment, self._clock.now_us()), types)
 
     async def merge(
@@ -84,13 +85,13 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
         types: Node | None = None,
     ) -> None:
         """PATCH: merge what is said into what stands there; see MergeHow for the rest."""
-        how = merge_how(terms, observed_at, language)
-        fragment = _part(entity_id, body, terms, nulls="inside", simplified=simplified)
+        how = merge_how(terms, observed_at, language, self.caps)
+        fragment = self._part(entity_id, body, terms, nulls="inside", simplified=simplified)
         await self._rewrite(act, entity_id, lambda doc: merged(doc, fragment, self._clock.now_us(), how), types)
 
     async def update_attrs(self, act: Act, entity_id: str, body: Any, terms: Terms, types: Node | None = None) -> Left:
         """PATCH attrs: write over what is said; return (attribute, reason) of what was left alone."""
-        fragment = _part(entity_id, body, terms, nulls="instance")
+        fragment = self._part(entity_id, body, terms, nulls="instance")
         return await self._rewrite(act, entity_id, lambda doc: updated(doc, fragment, self._clock.now_us()), types)
 
     async def append_attrs(
@@ -104,7 +105,7 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
         types: Node | None = None,
     ) -> Left:
         """POST attrs: add what is said; return (attribute, reason) of what was left alone."""
-        fragment = _part(entity_id, body, terms, nulls="none")
+        fragment = self._part(entity_id, body, terms, nulls="none")
 
         def rule(doc: Doc) -> Outcome:
             return appended(doc, fragment, self._clock.now_us(), overwrite=overwrite)
@@ -123,6 +124,14 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
             await self._tried(attempt)
 
     # inside
+
+    def _part(self, entity_id: str, body: Any, terms: Terms, *, nulls: Nulls, simplified: bool = False) -> Fragment:
+        fragment = read_fragment(body, terms, whole=False, nulls=nulls, simplified=simplified, caps=self.caps)
+        if fragment.id and fragment.id != entity_id:
+            raise BadRequestData("id: is not the id of this entity.")
+        if fragment.empty:
+            raise BadRequestData("The body says nothing about the entity.")
+        return fragment
 
     async def _rewrite(self, act: Act, entity_id: str, rule: Rule, types: Node | None) -> Left:
         """Apply a rule to a stored entity, again if an engine that did not stand in line was faster."""
@@ -238,17 +247,12 @@ class ChangingDoor(ReadingDoor, ExpiringDoor):
         return self._put(one.doc, facts, attrs, one.stored.version if one.stored else 0)
 
 
-def merge_how(terms: Terms, observed_at: str | None = None, language: str | None = None) -> MergeHow:
+def merge_how(terms: Terms, observed_at: str | None = None, language: str | None = None, caps: Caps = CAPS) -> MergeHow:
     """Return how a merge reads bare values in a context. Raises: BadRequestData: `observed_at` is no time."""
     if observed_at is not None:
         from_wire_time(observed_at)
-    return MergeHow(lambda kind, value: read_value("value", kind, value, terms, nulls="inside"), observed_at, language)
 
+    def read(kind: str, value: Any) -> Any:
+        return read_value("value", kind, value, terms, nulls="inside", caps=caps)
 
-def _part(entity_id: str, body: Any, terms: Terms, *, nulls: Nulls, simplified: bool = False) -> Fragment:
-    fragment = read_fragment(body, terms, whole=False, nulls=nulls, simplified=simplified)
-    if fragment.id and fragment.id != entity_id:
-        raise BadRequestData("id: is not the id of this entity.")
-    if fragment.empty:
-        raise BadRequestData("The body says nothing about the entity.")
-    return fragment
+    return MergeHow(read, observed_at, language)

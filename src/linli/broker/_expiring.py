@@ -1,7 +1,7 @@
 """Takes away what has expired: entities, and instances of attributes that carry an `expiresAt`.
 
-From that moment on nobody is shown it any more (`Ground._doc`). A timer of the store named "expire" wakes `Expiry`, which
-takes it away soon after; a write that meets something expired takes it away first. The history of an expired entity
+From that moment on nobody is shown it any more (`Ground._doc`). A timer of the store named "expire" has it taken away soon
+after; a write that meets something expired takes it away first. The history of an expired entity
 stays, as a record of kind "past" and its rows; the history of an expired instance goes with it.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
 import structlog
 
-from linli.base import Clock
 from linli.base.errors import LinliError
-from linli.store import Change, Delete, DropPast, PutRecord, Store, Stored, Timer
+from linli.store import Change, Delete, DropPast, PutRecord, Stored, Timer
 from linli.trust import Act, Principal
 
 from ._facts import PAST, first_facts, past_of
@@ -24,6 +24,7 @@ from ._plain import Attrs, Doc, alive, decoded, expiry_us, may_expire
 
 EXPIRE = "expire"
 READER = "expiry"
+LOOK_S = 1.0
 ROWS_AT_ONCE = 1000
 #: how many rows may lie behind the durable cursor when nothing expires
 CURSOR_EVERY = 10_000
@@ -32,7 +33,33 @@ _REAPER = Principal("engine:expiry", "engine", ("/",))
 
 
 class ExpiringDoor(Ground):
-    """Takes expired parts of entities away."""
+    """Takes expired parts of entities away, by itself once it was started.
+
+    Several processes may do so on one store: what is gone already is passed over.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Stand on the same ground."""
+        super().__init__(*args, **kwargs)
+        self._expiry_seqs: dict[str, int] = {}
+        self._expiry: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to look once a second for what has expired."""
+        self._tenants.update(await self._store.tenants())
+        self._expiry = asyncio.create_task(self._expire_always())
+        await super().start()
+
+    async def stop(self) -> None:
+        """End looking."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            await asyncio.wait([self._expiry])
+        await super().stop()
+
+    async def expire_due(self) -> int:
+        """Take away everything that has expired by now; return how many timers said so."""
+        return sum([await self._expire_due(tenant) for tenant in list(self._tenants)])
 
     async def expire(self, tenant: str, entity_id: str) -> None:
         """Take away what has expired of an entity, or the whole; nothing happens when nothing has."""
@@ -72,6 +99,34 @@ class ExpiringDoor(Ground):
         )
         return self._change(act, puts=(put,), past=past, set_timers=self._expiry_timers([kept]))
 
+    async def _expire_always(self) -> None:
+        while True:
+            try:
+                await self.expire_due()
+            except LinliError as error:
+                _log.warning("broker.expiry.failed", error=error.message)
+            await asyncio.sleep(LOOK_S)
+
+    async def _expire_due(self, tenant: str) -> int:
+        due_us = await self._store.next_due(tenant)
+        while due_us is not None and due_us <= self._clock.now_us():
+            await self._store.claim_due(tenant, self._clock.now_us())
+            due_us = await self._store.next_due(tenant)
+        start = self._expiry_seqs.get(tenant)
+        seq = start = await self._store.cursor(tenant, READER) if start is None else start
+        expired = 0
+        while rows := await self._store.log_since(tenant, seq, limit=ROWS_AT_ONCE):
+            for row in rows:
+                if row.kind == "timer" and row.attrs == (EXPIRE,):
+                    await self.expire(tenant, row.entity_id)
+                    expired += 1
+            seq = rows[-1].seq
+            await asyncio.sleep(0)
+        if expired or seq - start > CURSOR_EVERY:
+            await self._store.commit(self._change(Act(_REAPER, "operation", tenant), cursor=(READER, seq)))
+        self._expiry_seqs[tenant] = seq
+        return expired
+
     def _expiry_timers(self, docs: Iterable[Doc]) -> tuple[Timer, ...]:
         """Return the timers that wake the reader when the next part of each document expires."""
         return tuple(
@@ -79,53 +134,6 @@ class ExpiringDoor(Ground):
             for doc in docs
             if (due_us := expiry_us(doc)) is not None
         )
-
-
-class Expiry:
-    """Follows the log of every tenant and takes away what its timers say has expired.
-
-    Several processes may each have one: what is gone already is passed over.
-    """
-
-    def __init__(self, door: ExpiringDoor, store: Store, clock: Clock) -> None:
-        """Work through this door."""
-        self._door = door
-        self._store = store
-        self._clock = clock
-        self._seqs: dict[str, int] = {}
-
-    async def run(self) -> None:
-        """Look once a second, until cancelled; nobody is shown what has expired meanwhile."""
-        while True:
-            try:
-                await self.step()
-            except LinliError as error:
-                _log.warning("broker.expiry.failed", error=error.message)
-            await asyncio.sleep(1)
-
-    async def step(self) -> int:
-        """Take away everything that has expired by now; return how many timers said so."""
-        return sum([await self._step(tenant) for tenant in await self._store.tenants()])
-
-    async def _step(self, tenant: str) -> int:
-        due_us = await self._store.next_due(tenant)
-        while due_us is not None and due_us <= self._clock.now_us():
-            await self._store.claim_due(tenant, self._clock.now_us())
-            due_us = await self._store.next_due(tenant)
-        start = self._seqs.get(tenant)
-        seq = start = await self._store.cursor(tenant, READER) if start is None else start
-        expired = 0
-        while rows := await self._store.log_since(tenant, seq, limit=ROWS_AT_ONCE):
-            for row in rows:
-                if row.kind == "timer" and row.attrs == (EXPIRE,):
-                    await self._door.expire(tenant, row.entity_id)
-                    expired += 1
-            seq = rows[-1].seq
-        if expired or seq - start > CURSOR_EVERY:
-            change = Change(tenant, _REAPER.id, "operation", self._clock.now_us(), cursor=(READER, seq))
-            await self._store.commit(change)
-        self._seqs[tenant] = seq
-        return expired
 
 
 def _datasets(attrs: Attrs, name: str) -> set[str]:

@@ -17,14 +17,13 @@ import orjson
 from linli.base import checked_point, from_wire_time
 from linli.base.errors import BadRequestData, InvalidRequest
 
+from ._caps import CAPS, Caps
 from ._plain import VALUE_MEMBER, Instance
 from ._terms import Terms
 
 NULL = "urn:ngsi-ld:null"
-ATTRIBUTES_MAX = 500
 ID_LETTERS_MAX = 2048
 NAME_LETTERS_MAX = 512
-POSITIONS_MAX = 10_000
 
 Nulls = Literal["none", "instance", "member", "inside"]
 """What the NGSI-LD null may take away: nothing; an instance; also a member or sub-attribute of it (then an instance may
@@ -37,6 +36,7 @@ class _How:
 
     terms: Terms
     nulls: Nulls
+    caps: Caps = CAPS
 
     @property
     def partly(self) -> bool:
@@ -94,7 +94,14 @@ class Fragment:
 
 
 def read_fragment(
-    body: Any, terms: Terms, *, whole: bool, nulls: Nulls = "none", simplified: bool = False, typed: bool = True
+    body: Any,
+    terms: Terms,
+    *,
+    whole: bool,
+    nulls: Nulls = "none",
+    simplified: bool = False,
+    typed: bool = True,
+    caps: Caps = CAPS,
 ) -> Fragment:
     """Return what an entity (`whole`) or a part of one says. `typed`: a whole one needs a type.
 
@@ -103,8 +110,8 @@ def read_fragment(
     """
     if not isinstance(body, dict):
         raise InvalidRequest("An entity must be a JSON object.")
-    if len(body) > ATTRIBUTES_MAX:
-        raise BadRequestData(f"An entity may have at most {ATTRIBUTES_MAX} attributes.")
+    if len(body) > caps.attributes:
+        raise BadRequestData(f"An entity may have at most {caps.attributes} attributes.")
     entity_id = body.get("id", body.get("@id"))
     types = _types(body.get("type", body.get("@type")), terms)
     if whole or entity_id is not None:
@@ -112,7 +119,7 @@ def read_fragment(
     if whole and typed and not types:
         raise BadRequestData("type: is required.")
     attrs: dict[str, list[Instance]] = {}
-    how, read = _How(terms, nulls), _bare_instances if simplified else _instances
+    how, read = _How(terms, nulls, caps), _bare_instances if simplified else _instances
     for said, value in body.items():
         if said in _ENTITY_MEMBERS:
             continue
@@ -127,7 +134,7 @@ def read_fragment(
     return Fragment(entity_id or "", types, scopes, attrs, expires_us)
 
 
-def read_attribute(said_name: str, body: Any, terms: Terms, *, nulls: Nulls) -> tuple[str, Instance]:
+def read_attribute(said_name: str, body: Any, terms: Terms, *, nulls: Nulls, caps: Caps = CAPS) -> tuple[str, Instance]:
     """Return the name and the one instance that a request to a single attribute says.
 
     Raises: BadRequestData: with the place of what is wrong.
@@ -138,7 +145,7 @@ def read_attribute(said_name: str, body: Any, terms: Terms, *, nulls: Nulls) -> 
     said = {key: value for key, value in body.items() if key != "@context"}
     if not said:
         raise BadRequestData("The body says nothing about the attribute.")
-    instance = _instance(said_name, said, _How(terms, nulls))
+    instance = _instance(said_name, said, _How(terms, nulls, caps))
     if name in _PLACES:
         _check_place(said_name, [instance])
     return name, instance
@@ -199,7 +206,7 @@ def is_scope_level(level: str) -> bool:
     return bool(level) and level[0].isalpha() and level.replace("_", "a").isalnum() and _visible(level, frozenset())
 
 
-def check_positions(shape: str, coordinates: Any) -> None:
+def check_positions(shape: str, coordinates: Any, positions_max: int = CAPS.positions) -> None:
     """Check the coordinates of a GeoJSON geometry: degrees, closed rings, not too many.
 
     Raises: BadRequestData.
@@ -207,8 +214,8 @@ def check_positions(shape: str, coordinates: Any) -> None:
     depth = _GEO_DEPTH.get(shape)
     if depth is None:
         raise BadRequestData(f"geometry: must be one of {', '.join(_GEO_DEPTH)}.")
-    if _check_positions(shape, coordinates, depth) > POSITIONS_MAX:
-        raise BadRequestData(f"geometry: at most {POSITIONS_MAX} positions.")
+    if _check_positions(shape, coordinates, depth) > positions_max:
+        raise BadRequestData(f"geometry: at most {positions_max} positions.")
 
 
 def _is_scope(scope: str) -> bool:
@@ -386,9 +393,9 @@ def _bare_instances(path: str, said: Any, how: _How) -> list[Instance]:
     return [{"bare": said}]
 
 
-def read_value(path: str, kind: str, value: Any, terms: Terms, *, nulls: Nulls = "none") -> Any:
+def read_value(path: str, kind: str, value: Any, terms: Terms, *, nulls: Nulls = "none", caps: Caps = CAPS) -> Any:
     """Return the value of an attribute of a known kind. Raises: BadRequestData: it cannot be one."""
-    return _value(path, kind, value, _How(terms, nulls))
+    return _value(path, kind, value, _How(terms, nulls, caps))
 
 
 def _is_geometry(value: Any) -> bool:
@@ -426,7 +433,7 @@ def _value(path: str, kind: str, value: Any, how: _How) -> Any:
         return value
     if kind == "LanguageProperty":
         return _language_map(path, value, deep_null=how.nulls == "inside")
-    return _READERS[kind](path, value, how.terms)
+    return _READERS[kind](path, value, how)
 
 
 def _check_plain(path: str, value: Any, *, deep_null: bool = False) -> None:
@@ -453,7 +460,7 @@ def _check_plain(path: str, value: Any, *, deep_null: bool = False) -> None:
                 waiting.extend(one)
 
 
-def _relationship(path: str, value: Any, _: Terms) -> Any:
+def _relationship(path: str, value: Any, _: _How) -> Any:
     if isinstance(value, list):
         if not value:
             raise BadRequestData(f"{path}.object: must be a URI or a list of URIs.")
@@ -461,7 +468,7 @@ def _relationship(path: str, value: Any, _: Terms) -> Any:
     return checked_id(value, f"{path}.object")
 
 
-def _object_list(path: str, value: Any, _: Terms) -> Any:
+def _object_list(path: str, value: Any, _: _How) -> Any:
     if not isinstance(value, list):
         raise BadRequestData(f"{path}.objectList: must be a list of URIs.")
     uris = [one.get("object") if isinstance(one, dict) else one for one in value]
@@ -480,28 +487,28 @@ def _language_map(path: str, value: Any, *, deep_null: bool) -> Any:
     return value
 
 
-def _vocab(path: str, value: Any, terms: Terms) -> Any:
+def _vocab(path: str, value: Any, how: _How) -> Any:
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(one, str) for one in values):
         raise BadRequestData(f"{path}.vocab: must be a term or a list of terms.")
-    names = [terms.vocab_value(checked_name(one)) for one in values]
+    names = [how.terms.vocab_value(checked_name(one)) for one in values]
     return names if isinstance(value, list) else names[0]
 
 
-def _value_list(path: str, value: Any, _: Terms) -> Any:
+def _value_list(path: str, value: Any, _: _How) -> Any:
     if not isinstance(value, list):
         raise BadRequestData(f"{path}.valueList: must be a list.")
     _check_plain(path, value)
     return value
 
 
-def _geometry(path: str, value: Any, _: Terms) -> Any:
+def _geometry(path: str, value: Any, how: _How) -> Any:
     if isinstance(value, str):
         value = _geometry_text(path, value)
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         raise BadRequestData(f"{path}.value: must be a GeoJSON geometry.")
     try:
-        check_positions(value["type"], value.get("coordinates"))
+        check_positions(value["type"], value.get("coordinates"), how.caps.positions)
     except BadRequestData as error:
         raise BadRequestData(f"{path}.value: {error.message}") from error
     return {"type": value["type"], "coordinates": value["coordinates"]}

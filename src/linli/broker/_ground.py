@@ -90,6 +90,15 @@ class Ground:
         self._tenants = {TENANT}
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
+    async def start(self) -> None:
+        """Begin what works by itself."""
+
+    async def stop(self) -> None:
+        """End what works by itself."""
+
+    async def settled(self) -> None:
+        """Return when nothing is left to do at this moment of the clock."""
+
     @asynccontextmanager
     async def _in_line(self, tenant: str, ids: Iterable[str]) -> AsyncIterator[None]:
         """Stand in line behind all who read, change and write the same entities; else the slower would lose for ever."""
@@ -112,6 +121,7 @@ class Ground:
         images = await self.changes.drawn(self._store, change)
         try:
             committed = await self._store.commit(change)
+            self._tenants.add(change.tenant)
         except (Conflict, AlreadyExists, ResourceNotFound) as error:
             raise Lost(error) from error
         self.changes.keep(images)

@@ -45,12 +45,13 @@ class BrokerApp(Entrance):
         )
 
     async def health(self, _: Request) -> Response:
-        """Say whether the disk takes what is written, and how long the log is."""
+        """Say whether the disk takes what is written, how long the log is, and what the caps are."""
         trouble = self._doors.trouble()
         state = {
             "status": "trouble" if trouble else "ok",
             "store": trouble,
             "log": await self._doors.broker.log.head(),
+            "caps": self._doors.broker.caps.shown(),
         }
         return answer(state, 503 if trouble else 200)
 
