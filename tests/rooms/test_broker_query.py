@@ -26,7 +26,7 @@ from linli.broker import (
 )
 from linli.broker._evaluate import Judged, wanted
 from linli.broker._form import read_fragment
-from linli.broker._geo import metres_to, on_earth
+from linli.broker._geo import metres_to
 from linli.broker._keys import Keys
 from linli.broker._names import Names
 from linli.broker._plain import decoded
@@ -385,7 +385,7 @@ def test_a_geo_query_that_cannot_be_read_is_refused(georel: str, geometry: str, 
 
 
 def metres(one: dict[str, Any], other: dict[str, Any]) -> float:
-    return metres_to(on_earth(one), other)
+    return metres_to(one, other)
 
 
 def place(kind: str, coordinates: Any) -> dict[str, Any]:

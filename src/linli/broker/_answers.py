@@ -19,15 +19,15 @@ _ENTRY_BYTES = 600
 
 @dataclass(slots=True)
 class Known:
-    """What is known of one version of an entity without decoding it: what trust asks about, its types (names in
-    documents), when it must be looked at again because a part of it expires, and rendered answers (b"" = nothing is
-    left of it)."""
+    """What is known of one version of an entity without decoding it: its types (names in documents), when it must be
+    looked at again because a part of it expires, what trust asks about, and rendered answers (b"" = nothing is left
+    of it)."""
 
     row: int
     version: int
-    thing: Thing
     types: tuple[str, ...]
     until_us: int | None = None
+    thing: Thing | None = None
     views: dict[int, bytes] = field(default_factory=dict)
     bytes_kept: int = _ENTRY_BYTES
 
@@ -64,18 +64,19 @@ class Answers:
         self._known.move_to_end(key)
         return found
 
-    def learn(self, tenant: str, stored: Stored, known: Known) -> Known:
-        """Begin to know a version, forgetting the one before."""
+    def learn(self, tenant: str, stored: Stored, known: Known) -> None:
+        """Know a version from now on, forgetting the one before."""
         key = (tenant, stored.entity_id)
         old = self._known.pop(key, None)
         if old is not None:
             self._bytes -= old.bytes_kept
         self._known[key] = known
         self._grow(known.bytes_kept)
-        return known
 
-    def keep(self, known: Known, way: int, answer: bytes) -> None:
+    def keep(self, tenant: str, stored: Stored, known: Known, *, way: int, answer: bytes) -> None:
         """Keep a rendered answer; the oldest of too many ways gives way."""
+        if self._known.get((tenant, stored.entity_id)) is not known:
+            self.learn(tenant, stored, known)
         if len(answer) > self._bytes_max // 8:
             return
         more = len(answer)

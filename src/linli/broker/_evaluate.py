@@ -49,9 +49,10 @@ def wanted(query: Query, doc: Doc, created_us: int, modified_us: int, linked: Li
     elif query.pattern is not None and query.pattern.search(doc["id"]) is None:
         return False
     judged = Judged(doc, created_us, modified_us)
-    parts = (query.types, query.scopes, query.q)
     return (
-        all(part is None or _holds(part, judged, linked) for part in parts)
+        (query.types is None or _holds(query.types, judged, linked))
+        and (query.scopes is None or _holds(query.scopes, judged, linked))
+        and (query.q is None or _holds(query.q, judged, linked))
         and (query.geo is None or is_there(query.geo, doc))
         and (not query.any_of or any(wanted(one, *judged, linked) for one in query.any_of))
     )

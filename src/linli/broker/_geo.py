@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -49,28 +50,42 @@ _ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Geo:
-    """A place under `name` has this relation to `shape`; near: at most `max_m` or at least `min_m` away, metres.
+    """A place under `name` has this relation to the one that is asked for; near: at most `max_m` or at least `min_m`
+    away, metres.
 
-    `box`: west, south, east, north in degrees, which every place asked for meets; None where there is no such box.
+    `asked`: a checked GeoJSON geometry, as text. `box`: west, south, east, north in degrees, which every place asked
+    for meets; None where there is no such box. `point`: the place asked for, where it is a Point.
     """
 
     relation: Relation
     name: str
-    shape: BaseGeometry
+    asked: bytes
     max_m: float | None = None
     min_m: float | None = None
     box: Box | None = None
+    point: Point | None = None
+
+    @property
+    def shape(self) -> BaseGeometry:
+        """What is asked for, prepared for many comparisons."""
+        return _shape_of(self.asked)
+
+
+@lru_cache(256)
+def _shape_of(asked: bytes) -> BaseGeometry:
+    shape = on_earth(asked)
+    shapely.prepare(shape)
+    return shape
 
 
 def read_geo(georel: str, geometry: str, coordinates: Any, geoproperty: str, terms: Terms) -> Geo:
     """Read a geo query; `coordinates` as JSON text or as the list itself. Raises: BadRequestData."""
     relation, _, rest = georel.partition(";")
-    shape = read_shape(geometry, coordinates)
-    name = terms.name(checked_name(geoproperty))
+    place = read_place(geometry, coordinates)
+    asked, name = orjson.dumps(place), terms.name(checked_name(geoproperty))
     if relation in _HOLDS and not rest:
-        shapely.prepare(shape)
-        box = None if relation == "disjoint" else cast("Box", shape.bounds)
-        return Geo(cast("Relation", relation), name, shape, box=box)
+        box = None if relation == "disjoint" else _bounds(place, asked)
+        return Geo(cast("Relation", relation), name, asked, box=box)
     found = _DISTANCE.fullmatch(rest)
     if relation != "near" or found is None:
         raise BadRequestData(
@@ -81,20 +96,28 @@ def read_geo(georel: str, geometry: str, coordinates: Any, geoproperty: str, ter
     metres = float(found.group(2))
     if not math.isfinite(metres) or metres <= 0:
         raise BadRequestData("georel: the distance must be a finite number of metres above 0.")
+    point = Point(*place["coordinates"][:2]) if geometry == "Point" else None
     if found.group(1) == "minDistance":
-        return Geo("near", name, shape, min_m=metres)
-    return Geo("near", name, shape, max_m=metres, box=_box_around(shape, metres))
+        return Geo("near", name, asked, min_m=metres, point=point)
+    return Geo("near", name, asked, max_m=metres, box=_box_around(_bounds(place, asked), metres), point=point)
 
 
-def read_shape(geometry: str, coordinates: Any) -> BaseGeometry:
-    """Return a geometry that is asked for; `coordinates` as JSON text or as the list itself. Raises: BadRequestData."""
+def read_place(geometry: str, coordinates: Any) -> dict[str, Any]:
+    """Return a checked GeoJSON geometry; `coordinates` as JSON text or as the list itself. Raises: BadRequestData."""
     if isinstance(coordinates, str):
         try:
             coordinates = orjson.loads(coordinates)
         except orjson.JSONDecodeError as error:
             raise BadRequestData("coordinates: must be [lon, lat] in degrees, or lists of these.") from error
     check_positions(geometry, coordinates)
-    return on_earth({"type": geometry, "coordinates": coordinates})
+    return {"type": geometry, "coordinates": coordinates}
+
+
+def _bounds(place: dict[str, Any], asked: bytes) -> Box:
+    if place["type"] == "Point":
+        lon, lat = place["coordinates"][:2]
+        return lon, lat, lon, lat
+    return cast("Box", _shape_of(asked).bounds)
 
 
 def is_there(geo: Geo, doc: Doc) -> bool:
@@ -107,9 +130,10 @@ def is_there(geo: Geo, doc: Doc) -> bool:
 
 
 def _lies(geo: Geo, value: dict[str, Any]) -> bool:
-    if geo.relation == "near" and value["type"] == "Point" and geo.shape.geom_type == "Point":
-        return _is_near(geo, metres_to(geo.shape, value))
-    there = on_earth(value)
+    if geo.point is not None and value["type"] == "Point":
+        lon, lat = value["coordinates"][:2]
+        return _is_near(geo, distance_m(geo.point, Point(lon, lat)))
+    there = on_earth(orjson.dumps(value))
     if geo.box is not None and not _meet(geo.box, there.bounds):
         return False
     if geo.relation == "near":
@@ -125,12 +149,11 @@ def _meet(one: Box, other: Box) -> bool:
     return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
 
 
-def metres_to(shape: BaseGeometry, value: dict[str, Any]) -> float:
-    """Return how far a GeoJSON geometry is from `shape` at their nearest points; 0 where they meet. Units: metres."""
-    if value["type"] == "Point" and shape.geom_type == "Point":
-        lon, lat = value["coordinates"][:2]
-        return distance_m(Point(shape.x, shape.y), Point(lon, lat))
-    return _metres_between(shape, on_earth(value))
+def metres_to(place: dict[str, Any], value: dict[str, Any]) -> float:
+    """Return how far two GeoJSON geometries are from each other at their nearest points; 0 where they meet. Metres."""
+    if place["type"] == value["type"] == "Point":
+        return distance_m(Point(*place["coordinates"][:2]), Point(*value["coordinates"][:2]))
+    return _metres_between(_shape_of(orjson.dumps(place)), on_earth(orjson.dumps(value)))
 
 
 def _metres_between(one: BaseGeometry, other: BaseGeometry) -> float:
@@ -186,9 +209,10 @@ def _map_around(lon: float, lat: float) -> tuple[Callable[[Degrees], Degrees], C
     return to_map, to_earth
 
 
-def on_earth(value: dict[str, Any]) -> BaseGeometry:
-    """Return a checked GeoJSON geometry as a shape: cut at the date line, and mended where an area crosses itself."""
-    shape = shapely.force_2d(shapely.from_geojson(orjson.dumps(value)))
+def on_earth(value: bytes) -> BaseGeometry:
+    """Return a checked GeoJSON geometry (as text) as a shape: cut at the date line, mended where an area crosses
+    itself."""
+    shape = shapely.force_2d(shapely.from_geojson(value))
     west, _, east, _ = shape.bounds
     if east - west > 180.0 and shape.geom_type not in ("Point", "MultiPoint"):
         shape = shapely.union_all([_around(part) for part in shapely.get_parts(shape)])
@@ -220,9 +244,9 @@ def _running_on(degrees: Degrees) -> Degrees:
     return np.column_stack((degrees[:, 0] - 360.0 * np.cumsum(np.round(steps / 360.0)), degrees[:, 1]))
 
 
-def _box_around(shape: BaseGeometry, metres: float) -> Box | None:
+def _box_around(bounds: Box, metres: float) -> Box | None:
     """Return a box that holds all that is so near; None where it would reach a pole or the date line."""
-    west, south, east, north = (float(side) for side in shape.bounds)
+    west, south, east, north = bounds
     more = metres / DEGREE_M * 1.001
     south, north = south - more, north + more
     if south <= -89.0 or north >= 89.0:

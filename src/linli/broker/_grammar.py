@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -23,6 +24,9 @@ from ._terms import Terms
 
 DEPTH_MAX = 32
 SELECTORS_MAX = 100
+
+#: how many texts are kept as trees
+_KEPT = 512
 
 _CAPS = Caps()
 _EQUAL = frozenset({"==", "!="})
@@ -42,17 +46,20 @@ _HOUR = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d)(?:\.(\d{1,6}))?Z?")
 _TERM = re.compile(r"[^\W\d]\w*")
 
 
+@lru_cache(_KEPT)
 def read_q(text: str, terms: Terms, *, expanding: frozenset[str] = frozenset(), caps: Caps = _CAPS) -> Node:
     """Read a q. `expanding`: attributes (names in documents) whose texts are terms, to be expanded as VocabProperties
     are. Raises: BadRequestData: with what is wrong with it."""
     return _Reader(text, "q", lambda reader: reader.comparison(terms, expanding), "|", caps).read()
 
 
+@lru_cache(_KEPT)
 def read_types(text: str, terms: Terms, *, caps: Caps = _CAPS) -> Node:
     """Read a type selection: Gate,Building or (A|B);C. Raises: BadRequestData."""
     return _Reader(text, "type", lambda reader: reader.type_name(terms), "|,", caps).read()
 
 
+@lru_cache(_KEPT)
 def read_scope_q(text: str, *, caps: Caps = _CAPS) -> Node:
     """Read a scopeQ: /cn/r37/#. Raises: BadRequestData."""
     return _Reader(text.replace(" ", "+"), "scopeQ", lambda reader: reader.scope(), "|,", caps).read()

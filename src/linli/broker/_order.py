@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from shapely.geometry.base import BaseGeometry
 
 from linli.base.errors import BadRequestData
 
 from ._collation import Collate, read_collation
 from ._evaluate import Judged, Moment, targets
-from ._geo import metres_to, read_shape
+from ._geo import metres_to, read_place
 from ._grammar import read_path
 from ._query import Path
 from ._terms import Terms
@@ -32,7 +31,7 @@ class By:
 
     path: Path
     down: bool = False
-    origin: BaseGeometry | None = None
+    origin: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +101,9 @@ def read_order(
     """
     if not 0 < len(items) <= ORDERS_MAX:
         raise BadRequestData(f"orderBy: 1 to {ORDERS_MAX} members.")
-    shape = None if origin is None else read_shape(*_shaped(origin, geometry))
+    place = None if origin is None else read_place(*_shaped(origin, geometry))
     return Order(
-        tuple(_read_by(item, terms, shape) for item in items),
+        tuple(_read_by(item, terms, place) for item in items),
         None if collation is None else read_collation(collation),
     )
 
@@ -122,7 +121,7 @@ def _shaped(origin: Any, geometry: str | None) -> tuple[str, Any]:
     return geometry or _SHAPES[depth], coordinates
 
 
-def _read_by(item: str, terms: Terms, origin: BaseGeometry | None) -> By:
+def _read_by(item: str, terms: Terms, origin: dict[str, Any] | None) -> By:
     said, _, way = item.partition(";")
     if way not in _WAYS | {""} or (not way and ";" in item):
         raise BadRequestData("orderBy: after ; stands asc, desc, dist-asc or dist-desc.")

@@ -14,7 +14,7 @@ from linli.trust import Act, Decision, Verb
 
 from ._answers import Known
 from ._evaluate import Judged, wanted
-from ._ground import Ground
+from ._ground import PAGE, Ground
 from ._joining import Join, joined, reached
 from ._narrow import Narrowing, types_of
 from ._order import Order
@@ -32,11 +32,12 @@ _ORDERED_SPARE = 1000
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a query, each entity as JSON. `more`: there are further ones; `total`: how many in all, when that was
-    asked."""
+    asked; `lasts`: it stays the same until something is written, for nothing that was looked at expires."""
 
     entities: list[bytes]
     more: bool
     total: int | None = None
+    lasts: bool = True
 
 
 @dataclass(slots=True)
@@ -46,7 +47,16 @@ class _Hit:
     stored: Stored
     known: Known
     decision: Decision
+    doc: Doc | None = None
     seen: Seen | None = None
+
+
+@dataclass(slots=True)
+class _Watch:
+    """How many candidates are fetched at once at first; and whether something that was looked at will expire."""
+
+    first: int = PAGE
+    expires: bool = False
 
 
 class ReadingDoor(Ground):
@@ -125,9 +135,11 @@ class ReadingDoor(Ground):
         names = query.names() | (order.names() if order else frozenset())
         self._sight.check_purpose(act)
         self._sight.check_filter(act, names, types_of(query))
-        find = self._wanted(act, query, terms, projection)
+        to_the_end = count or order is not None
+        watch = _Watch(PAGE if to_the_end else offset + limit + 1)
+        find = self._wanted(act, query, terms, projection, watch)
         hits, met = await (
-            _page(find, offset, limit, to_the_end=count)
+            _page(find, offset, limit, to_the_end=to_the_end)
             if order is None
             else self._ordered(act, find, order, offset, limit)
         )
@@ -135,7 +147,12 @@ class ReadingDoor(Ground):
             bodies = [self._body(act, hit, terms, projection) for hit in hits]
         else:
             bodies = [write_json(one) for one in await self._joined(act, hits, terms, projection, join)]
-        return Page(bodies, met > offset + limit, met if count else None)
+        lasts = join is None and not watch.expires
+        return Page(bodies, met > offset + limit, met if count else None, lasts)
+
+    async def head(self, tenant: str) -> int:
+        """Return where the log of a tenant stands: it moves with every write."""
+        return await self._store.head(tenant)
 
     # inside
 
@@ -155,30 +172,33 @@ class ReadingDoor(Ground):
         """Return what `act` may see of an entity. Raises: ResourceNotFound, NotAllowed."""
         self._sight.check_purpose(act)
         stored = await self._store.get(act.tenant, entity_id)
-        hit = None if stored is None else self._hit(act, stored, "read")
+        hit = None if stored is None else self._hit(act, stored, "read", self._allow.always(act, "read"))
         if hit is None or (types is not None and not self._fits_alone(Query(types=types), hit)):
             raise ResourceNotFound
         return hit
 
-    def _hit(self, act: Act, stored: Stored, verb: Verb) -> _Hit | None:
-        """Return what `act` may see of a stored entity; None when it is none of his, or has expired."""
-        known = self._answers.known(act.tenant, stored, self._clock.now_us()) or self._learned(act.tenant, stored)
-        if known is None:
-            return None
-        decision = self._allow.allows(act, verb, known.thing)
-        return _Hit(stored, known, decision) if decision.ok else None
+    def _hit(self, act: Act, stored: Stored, verb: Verb, always: Decision | None = None) -> _Hit | None:
+        """Return what `act` may see of a stored entity; None when it is none of his, or has expired.
 
-    def _learned(self, tenant: str, stored: Stored) -> Known | None:
-        doc = self._doc(stored)
-        if doc is None:
-            return None
-        until_us = expiry_us(decoded(stored)) if may_expire(stored) else None
-        known = Known(stored.row, stored.version, self._sight.thing(doc), tuple(doc["type"]), until_us)
-        return self._answers.learn(tenant, stored, known)
+        `always`: trust's answer, where it is the same for every entity.
+        """
+        known, doc = self._answers.known(act.tenant, stored, self._clock.now_us()), None
+        if known is None:
+            doc = self._doc(stored)
+            if doc is None:
+                return None
+            until_us = expiry_us(decoded(stored)) if may_expire(stored) else None
+            known = Known(stored.row, stored.version, tuple(doc["type"]), until_us)
+        if always is not None:
+            return _Hit(stored, known, always, doc)
+        if known.thing is None:
+            known.thing = self._sight.thing(doc or decoded(stored))
+        decision = self._allow.allows(act, verb, known.thing)
+        return _Hit(stored, known, decision, doc) if decision.ok else None
 
     def _seen(self, act: Act, hit: _Hit) -> Seen:
         if hit.seen is None:
-            doc = self._doc(hit.stored)
+            doc = hit.doc or self._doc(hit.stored)
             if doc is None:
                 raise ResourceNotFound
             hit.seen = self._sight.seen(doc, hit.decision, act, "apply")
@@ -202,7 +222,7 @@ class ReadingDoor(Ground):
             if projection.fits(self._seen(act, hit).shown):
                 shown, stored = self._check_asked(act, hit, projection), hit.stored
                 answer = write_json(rendered(shown, stored.created_us, stored.modified_us, terms, projection))
-            self._answers.keep(hit.known, way, answer)
+            self._answers.keep(act.tenant, hit.stored, hit.known, way=way, answer=answer)
         return answer
 
     async def _joined(
@@ -228,17 +248,23 @@ class ReadingDoor(Ground):
         hits = [self._hit(act, stored, "read") for stored in found if stored is not None]
         return [hit for hit in hits if hit is not None]
 
-    async def _wanted(self, act: Act, query: Query, terms: Terms, projection: Projection) -> AsyncIterator[_Hit]:
+    async def _wanted(
+        self, act: Act, query: Query, terms: Terms, projection: Projection, watch: _Watch | None = None
+    ) -> AsyncIterator[_Hit]:
         """Yield the entities that `act` may list, that fit, and of which something is left."""
+        watch = watch or _Watch()
         through = [path for path in paths(query.q) if path.beyond is not None]
 
         async def fetch(ids: list[str]) -> Mapping[str, Judged]:
+            watch.expires = True  # what is linked is not watched
             return {hit.stored.entity_id: self._to_judge(act, hit) for hit in await self._looked_up(act, ids)}
 
-        async for stored in self._narrowed(act, query):
-            hit = self._hit(act, stored, "list")
+        always = self._allow.always(act, "list")
+        async for stored in self._narrowed(act, query, watch.first):
+            hit = self._hit(act, stored, "list", always)
             if hit is None:
                 continue
+            watch.expires = watch.expires or hit.known.until_us is not None
             if not query.asks_inside:
                 fits = self._fits_alone(query, hit)
             else:
@@ -263,18 +289,18 @@ class ReadingDoor(Ground):
         met = 0
         async for hit in find:
             held.append((order.key(self._to_judge(act, hit)), hit.stored.row, hit))
-            hit.seen = None
+            hit.doc = hit.seen = None
             met += 1
             if len(held) > wanted_first + _ORDERED_SPARE:
                 held = nsmallest(wanted_first, held, key=_place)
         held = sorted(held, key=_place)
         return [hit for _, _, hit in held[offset:wanted_first]], met
 
-    async def _narrowed(self, act: Act, query: Query) -> AsyncIterator[Stored]:
-        """Yield candidates; who can only reach his own things gets candidates by the keys of ownership."""
+    async def _narrowed(self, act: Act, query: Query, first: int = PAGE) -> AsyncIterator[Stored]:
+        """Yield candidates, `first` of them at once; who can only reach his own things gets them by keys of ownership."""
         find = self._narrowing.find(query)
         if len(find.types) != 1 or find.ids or not self._allow.own_only(act, "list", find.types[0]):
-            async for stored in self._candidates(act.tenant, find):
+            async for stored in self._candidates(act.tenant, find, first):
                 yield stored
             return
         own = {short for _, short in self._keys.of_type(find.types[0]) if short in OWNER_ATTRS}

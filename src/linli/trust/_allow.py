@@ -69,6 +69,7 @@ _Rule = tuple[frozenset[str], Reach, Shown]
 _READ = frozenset({"read", "list"})
 _WRITE = frozenset({"create", "change", "delete"})
 _ALL = _READ | _WRITE | {"act", "place"}
+_SUBSCRIBES: tuple[_Rule, ...] = ((_READ | _WRITE, "own", "full"),)
 _OPEN_TYPES = ("Area", "Building", "Gate", "Provider", "ServiceKind", "Place")
 
 _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
@@ -103,6 +104,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
         "Resident": ((_READ, "area", "masked"),),
         "Household": ((_READ, "area", "masked"),),
         "Dwelling": ((_READ, "area", "masked"),),
+        "Subscription": _SUBSCRIBES,
         **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "full"),)),
     },
     "city_official": {
@@ -110,6 +112,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
         "Offer": ((_READ, "area", "public"),),
         "Helper": ((_READ, "area", "public"),),
         "Shift": ((_READ, "area", "public"),),
+        "Subscription": _SUBSCRIBES,
         **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "full"),)),
     },
     "device": {
@@ -134,6 +137,13 @@ class AllowTable:
                     return decision
                 best = best or decision
         return best or Decision(ok=False, policy=f"{act.who.role}.{thing.type}.{verb}.none")
+
+    def always(self, act: Act, verb: Verb) -> Decision | None:
+        """Return the one answer for everything there is; None where the answer depends on the thing."""
+        for verbs, reach, shown in _TABLE.get(act.who.role, {}).get("*", ()):
+            if verb in verbs and reach == "all" and shown == "full":
+                return Decision(ok=True, policy=f"{act.who.role}.*.{verb}.all", shown="full")
+        return None
 
     def own_only(self, act: Act, verb: Verb, type_name: str) -> bool:
         """Tell whether `act` can reach at most its own things of this type: a list may then be narrowed to them."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from linli.base import write_json
@@ -60,8 +61,18 @@ class Wish:
 
 def wish_of(said: Said, terms: Terms, asked: Asked, caps: Caps) -> Wish:
     """Return what URL parameters ask for. Raises: BadRequestData, InvalidRequest."""
-    query = query_of(said, terms, caps)
-    return Wish(query, projection_of(said, terms, asked), order_of(said, terms), join_of(said))
+    return _wish(tuple(said.items()), terms, caps, geo_json=asked.geo_json)
+
+
+@lru_cache(maxsize=512)
+def _wish(said: tuple[tuple[str, str], ...], terms: Terms, caps: Caps, *, geo_json: bool) -> Wish:
+    named = dict(said)
+    return Wish(
+        query_of(named, terms, caps),
+        _projection(named, terms, geo_json=geo_json),
+        order_of(named, terms),
+        join_of(named),
+    )
 
 
 def query_of(said: Said, terms: Terms, caps: Caps, any_of: tuple[Query, ...] = ()) -> Query:
@@ -100,8 +111,12 @@ def types_of(said: Said, terms: Terms, caps: Caps | None = None) -> Node | None:
 
 def projection_of(said: Said, terms: Terms, asked: Asked) -> Projection:
     """Return how entities are shown. Raises: BadRequestData, InvalidRequest."""
+    return _projection(said, terms, geo_json=asked.geo_json)
+
+
+def _projection(said: Said, terms: Terms, *, geo_json: bool) -> Projection:
     form, sys_attrs = _form(said)
-    if "geometryProperty" in said and not asked.geo_json:
+    if "geometryProperty" in said and not geo_json:
         raise BadRequestData("geometryProperty: needs Accept: application/geo+json.")
     attrs = _names(said, "attrs", terms)
     if attrs & {"id", "type", "scope"}:
@@ -113,7 +128,7 @@ def projection_of(said: Said, terms: Terms, asked: Asked) -> Projection:
         attrs=attrs,
         languages=read_languages(said["lang"]) if "lang" in said else None,
         datasets=frozenset(_listed(said, "datasetId")),
-        place=_inner(said.get("geometryProperty", "location"), terms) if asked.geo_json else None,
+        place=_inner(said.get("geometryProperty", "location"), terms) if geo_json else None,
     )
     for where in ("pick", "omit"):
         if where in said:

@@ -127,7 +127,8 @@ def segments_of(scope: Scope) -> list[str]:
     return [unquote(segment) for segment in segments] if raw else segments
 
 
-def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str], bytes_max: int) -> dict[str, str]:
+@lru_cache(maxsize=1024)
+def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str], bytes_max: int) -> Mapping[str, str]:
     """Return the query parameters.
 
     Raises: InvalidRequest: unknown, twice, or not readable. OperationNotSupported: of the standard, but not offered.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from linli.base import read_json, write_json
 from linli.base.errors import BadRequestData, ResourceNotFound
 from linli.broker import Page, Projection, Terms, checked_id
+from linli.trust import Act
 
 from ._asking import (
     FILTERING,
@@ -37,14 +38,27 @@ _GEO_JSON = b"application/geo+json"
 async def query(desk: Desk, asked: Asked) -> Answer:
     """Read entities by `type`, `id`, `q`, `georel`, `scopeQ`, page by page."""
     terms = await desk.linked(asked)
-    return await _page(desk, asked, terms, wish_of(asked.parameters, terms, asked, desk.broker.caps))
+    act = desk.act(asked)
+    head = await desk.broker.head(act.tenant)
+    headers = asked.headers
+    question = (act, asked.scope["query_string"], terms, headers.get(b"accept"), headers.get(b"prefer"))
+    kept = desk.pages.get(question, head)
+    if kept is not None:
+        return kept
+    wish = wish_of(asked.parameters, terms, asked, desk.broker.caps)
+    answer, lasts = await _page(desk, asked, act, terms, wish)
+    if lasts:
+        desk.pages.keep(question, head, answer)
+    return answer
 
 
 async def query_by_post(desk: Desk, asked: Asked) -> Answer:
     """Read entities by a query in the body."""
     body = await desk.body(asked)
     terms = await desk.terms_of(asked, body)
-    return await _page(desk, asked, terms, wish_of_body(body, asked.parameters, terms, asked, desk.broker.caps))
+    wish = wish_of_body(body, asked.parameters, terms, asked, desk.broker.caps)
+    answer, _ = await _page(desk, asked, desk.act(asked), terms, wish)
+    return answer
 
 
 async def get(desk: Desk, asked: Asked) -> Answer:
@@ -53,7 +67,8 @@ async def get(desk: Desk, asked: Asked) -> Answer:
     terms = await desk.linked(asked)
     projection, types, join = _WHOLE, None, None
     if said or asked.geo_json:
-        projection, types, join = projection_of(said, terms, asked), types_of(said, terms), join_of(said)
+        projection = projection_of(said, terms, asked)
+        types, join = types_of(said, terms), join_of(said)
     act = desk.act(asked)
     try:
         if join is None:
@@ -72,7 +87,8 @@ async def get(desk: Desk, asked: Asked) -> Answer:
     return answer
 
 
-async def _page(desk: Desk, asked: Asked, terms: Terms, wish: Wish) -> Answer:
+async def _page(desk: Desk, asked: Asked, act: Act, terms: Terms, wish: Wish) -> tuple[Answer, bool]:
+    """Return a page, and whether it stays the same until something is written."""
     said = asked.parameters
     limit = number_of(said, "limit", LIMIT_DEFAULT, desk.broker.caps.page_entities)
     offset = number_of(said, "offset", 0, OFFSET_MAX)
@@ -80,7 +96,7 @@ async def _page(desk: Desk, asked: Asked, terms: Terms, wish: Wish) -> Answer:
     if limit == 0 and not count:
         raise BadRequestData("limit: 0 is allowed together with count=true only.")
     page: Page = await desk.broker.query(
-        desk.act(asked),
+        act,
         wish.query,
         terms=terms,
         projection=wish.projection,
@@ -94,7 +110,7 @@ async def _page(desk: Desk, asked: Asked, terms: Terms, wish: Wish) -> Answer:
     answer.headers.extend(page_links(asked, limit, offset, more=page.more))
     if page.total is not None:
         answer.headers.append((b"ngsild-results-count", b"%d" % page.total))
-    return answer
+    return answer, page.lasts
 
 
 def _listed(asked: Asked, terms: Terms, bodies: list[bytes]) -> Answer:
