@@ -25,6 +25,7 @@ from ._plain import Draft, Plain
 from ._projection import MEMBERS, Projection, read_members
 from ._query import Node, Query
 from ._reading import Page
+from ._source_query import read_source_query
 from ._telling import KEEP_S
 from ._temporal import Evolutions, Paging
 from ._temporal_query import Form as TemporalForm
@@ -71,6 +72,7 @@ __all__ = [
     "read_q",
     "read_scope_q",
     "read_selectors",
+    "read_source_query",
     "read_span",
     "read_types",
 ]

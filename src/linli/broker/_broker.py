@@ -6,10 +6,10 @@ from ._context_door import ContextDoor
 from ._discovery import DiscoveryDoor
 from ._engines import EngineDoor
 from ._identity import IdentityDoor
-from ._notifying import NotifyingDoor
 from ._purging import PurgeDoor
+from ._source_notifying import SourceNotifyingDoor
 from ._temporal_writing import TimeDoor
 
 
-class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor, NotifyingDoor, TimeDoor):
+class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor, TimeDoor, SourceNotifyingDoor):
     """NGSI-LD over a store, under trust; see the room's door for how a thing travels through it."""

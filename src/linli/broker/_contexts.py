@@ -277,7 +277,10 @@ class Contexts:
         if held.url in self._files:
             self._fixed[held.url] = _read(self._files[held.url])
         elif not self._knows(held.url):
-            await self._fetch(tenant, held.url, actor)
+            try:
+                await self._fetch(tenant, held.url, actor)
+            except BadRequestData as error:
+                raise LdContextNotAvailable(error.message) from error
         self._forget(tenant)
 
     async def stored(self, tenant: str, local_id: str) -> Held | None:
@@ -382,12 +385,11 @@ class Contexts:
             raise LdContextNotAvailable
         try:
             got = await getter.get(url, CONTEXT_BYTES_MAX)
-            if got.status != 200:
-                raise LdContextNotAvailable("@context: the other side did not answer 200.")
-            document = read_json(got.body, bytes_max=CONTEXT_BYTES_MAX)
-        except (Unreachable, InvalidRequest, TooLarge, BadRequestData) as error:
-            raise LdContextNotAvailable("@context: what stands under this URL cannot be read.") from error
-        await self.keep(tenant, url, "Cached", checked_document(document), actor)
+        except (Unreachable, BadRequestData) as error:
+            raise LdContextNotAvailable(f"@context: cannot be fetched: {error.message}") from error
+        if got.status != 200:
+            raise LdContextNotAvailable("@context: the other side did not answer 200.")
+        await self.keep(tenant, url, "Cached", _read_document(got.body), actor)
 
     def _forget(self, tenant: str) -> None:
         """Let go of what was compiled for a tenant: one of its contexts changed."""
@@ -413,6 +415,13 @@ def _held(record: Record) -> Held:
     kind: ContextKind = said.pop("kind")
     url = record.record_id if kind == "Cached" else PATH + record.record_id
     return Held(record.record_id, url, kind, record.created_us, said)
+
+
+def _read_document(body: bytes) -> dict[str, Any]:
+    try:
+        return checked_document(read_json(body, bytes_max=CONTEXT_BYTES_MAX))
+    except InvalidRequest as error:
+        raise BadRequestData("@context: what stands under this URL is not JSON.") from error
 
 
 def _read(file: Path) -> Any:

@@ -19,6 +19,8 @@ from . import (
     _identity,
     _purging,
     _queries,
+    _source_subscriptions,
+    _sources,
     _subscriptions,
     _temporal,
 )
@@ -59,6 +61,8 @@ ROUTES: Routes = _joined(
     _purging.ROUTES,
     _identity.ROUTES,
     _contexts.ROUTES,
+    _sources.ROUTES,
+    _source_subscriptions.ROUTES,
     _subscriptions.ROUTES,
     _temporal.ROUTES,
 )
