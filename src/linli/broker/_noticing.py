@@ -36,7 +36,7 @@ def deleted_entity(subscription: Subscription, event: Event, before: Doc) -> dic
     if subscription.show_changes or "attributeDeleted" in subscription.triggers:
         for name, instances in before["attrs"].items():
             if not subscription.watched or name in subscription.watched or subscription.show_changes:
-                attrs[name] = [_gone(subscription, one, event.row.at_us) for one in instances]
+                attrs[name] = _all_gone(subscription, instances, event.row.at_us)
     doc = {"id": before["id"], "type": before["type"], "scope": [], "attrs": attrs}
     projection = replace(subscription.projection, languages=None)
     if not projection.fits(doc):
@@ -49,16 +49,17 @@ def deleted_entity(subscription: Subscription, event: Event, before: Doc) -> dic
 def changed_entity(subscription: Subscription, event: Event, before: Doc | None, after: Doc) -> Doc:
     """Return the document of an entity that was created or updated, with what went and what was there before."""
     shows_gone = subscription.show_changes or not _SHOWS_GONE.isdisjoint(subscription.triggers)
-    if before is None or not (shows_gone or subscription.show_changes):
+    if before is None or not shows_gone:
         return after
     attrs = dict(after["attrs"])
     for name in event.changes.updated | event.changes.deleted:
         there = {one.get("datasetId"): one for one in before["attrs"].get(name, ())}
         instances = list(_compared(subscription, there, attrs.get(name, [])))
-        if shows_gone:
-            instances += [_gone(subscription, one, event.row.at_us) for one in there.values()]
-        if instances:
-            attrs[name] = instances
+        went = list(there.values()) if shows_gone else []
+        if went and not instances:
+            attrs[name] = _all_gone(subscription, went, event.row.at_us)
+        elif instances:
+            attrs[name] = instances + [_gone(subscription, one, event.row.at_us) for one in went]
     return {**after, "attrs": attrs}
 
 
@@ -84,6 +85,14 @@ def _before(subscription: Subscription, old: Instance) -> dict[str, Any]:
     elif member == "objectList":
         value = [{"object": uri} for uri in value]
     return {_PREVIOUS[member]: value}
+
+
+def _all_gone(subscription: Subscription, went: list[Instance], at_us: int) -> list[Instance]:
+    """Return what is left of an attribute of which no instance stands: one null, or each with its value before."""
+    if subscription.show_changes:
+        return [_gone(subscription, one, at_us) for one in went]
+    one = next((one for one in went if "datasetId" not in one), went[0])
+    return [_gone(subscription, {key: said for key, said in one.items() if key != "datasetId"}, at_us)]
 
 
 def _gone(subscription: Subscription, old: Instance, at_us: int) -> Instance:

@@ -48,6 +48,7 @@ _TYPE = re.compile(r"[^\s;|(),]+")
 _MEMBER = re.compile(r"[^{},|]+")
 _CONTEXT_URL = re.compile(r"https?://[^\s]+")
 _LOCATION = "location"
+_LOCATION_NAME = "https://uri.etsi.org/ngsi-ld/location"
 
 Body = dict[str, Any]
 
@@ -452,7 +453,7 @@ def _projection(body: Body) -> Projection:
         sys_attrs=notification.get("sysAttrs", False),
         languages=read_languages(body["lang"]) if "lang" in body else None,
         datasets=frozenset(body.get("datasetId", ())),
-        place=_LOCATION if endpoint.get("accept") == GEO_JSON else None,
+        place=_LOCATION_NAME if endpoint.get("accept") == GEO_JSON else None,
     )
     linked: tuple[tuple[str, Projection], ...] = ()
     for name in ("pick", "omit"):
