@@ -22,7 +22,7 @@ import linli
 from linli.base import Settings, WallClock
 from linli.base.errors import LinliError
 from linli.packs import BUILTIN, Packs
-from linli.vocab import Attribute, vocabulary
+from linli.vocab import reference_pages, vocabulary
 from linli.web._ngsild import ROUTES
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,7 +75,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "errors.md": _page("Errors", _errors()),
         REFERENCE / "routes.md": _page("Routes", _routes()),
         REFERENCE / "packs.md": _page("Packs", _packs()),
-        REFERENCE / "types.md": _page("Types", _types()),
+        **{REFERENCE / "vocabulary" / name: text for name, text in reference_pages(vocabulary()).items()},
     }
     readme = (ROOT / "README.md").read_text("utf-8")
     before, _, rest = readme.partition(BEGIN)
@@ -194,48 +194,6 @@ def _packs() -> Iterator[str]:
             )
         for call, engine in pack.waiting.items():
             yield _row(f"`{call}`", "", f"declared; waits for the engine `{engine}`", "", "", "", "")
-
-
-def _types() -> Iterator[str]:
-    vocab = vocabulary()
-    yield "The types of the published vocabulary. Personal attributes have a purpose and a time after which they go."
-    for name in sorted(vocab.types):
-        kind = vocab.types[name]
-        yield ""
-        yield f"## {name}: {kind.title['zh']} {kind.title['en']}"
-        yield ""
-        yield f"{kind.text['en']} IRI: `{kind.iri}`."
-        yield ""
-        yield from _head("attribute", "kind", "value", "中文", "English", "privacy")
-        for attribute in kind.attributes.values():
-            needed = " (required)" if attribute.required else ""
-            yield _row(
-                f"`{attribute.name}`{needed}",
-                attribute.kind,
-                _value_of(attribute),
-                attribute.title["zh"],
-                attribute.title["en"],
-                _privacy_of(attribute),
-            )
-
-
-def _value_of(attribute: Attribute) -> str:
-    if attribute.kind == "Relationship":
-        text = ", ".join(attribute.target) or "any"
-    elif attribute.choices and len(attribute.choices) <= 8:
-        text = ", ".join(f"`{choice}`" for choice in attribute.choices)
-    elif attribute.list_name:
-        text = f"list `{attribute.list_name}`"
-    else:
-        text = attribute.value
-    return f"{text}{f' [{attribute.unit}]' if attribute.unit else ''}{', many' if attribute.many else ''}"
-
-
-def _privacy_of(attribute: Attribute) -> str:
-    if attribute.pii == "none":
-        return ""
-    keep = "while it lives" if attribute.keep_days < 0 else f"{attribute.keep_days} days"
-    return f"{attribute.pii}; {', '.join(attribute.purpose)}; {keep}"
 
 
 def _figures() -> Iterator[str]:

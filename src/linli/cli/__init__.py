@@ -1,4 +1,6 @@
-"""cli: the command `linli`: serve, demo, circle, doctor, settings, db. Every error ends in one line with a way out.
+"""cli: the command `linli`: serve, demo, check, vocab, circle, doctor, settings, db.
+
+Every error ends in one line with a way out.
 
 `main` reads the words, loads the settings and calls one module a command. It builds nothing itself: app.py does.
 """

@@ -146,6 +146,12 @@ def _matching(form: re.Pattern[str], rule: str) -> Checker:
     return lambda said: None if type(said) is str and form.fullmatch(said) else wrong
 
 
+def _uri(said: Any) -> Wrong | None:
+    if type(said) is str and URI.fullmatch(said):
+        return never_in_string(said, cards=False)
+    return Wrong("uri")
+
+
 def datetime_wrong(said: Any) -> Wrong | None:
     """Return what is wrong with a time, which may be wrapped as {"@type": "DateTime", "@value"}."""
     if type(said) is dict and said.get("@type") == "DateTime":
@@ -237,7 +243,7 @@ _BY_VALUE: Mapping[str, Callable[[Attribute], Checker]] = {
     "date": lambda _: _date,
     "datetime": lambda _: datetime_wrong,
     "duration": lambda _: _matching(_DURATION, "duration"),
-    "uri": lambda _: _matching(URI, "uri"),
+    "uri": lambda _: _uri,
     "text": lambda _: _text(strict=False),
     "object": _object,
 }
