@@ -84,13 +84,14 @@ def written(one: Evolution, terms: Terms, span: Span, projection: Projection) ->
 def aggregated(one: Sums, terms: Terms, span: Span, projection: Projection) -> dict[str, Any]:
     """Return an evolution summed up by periods. Raises: BadRequestData: too many periods."""
     entity = _frame(one.subject, terms, projection)
-    times = [(int(part.times[0]), int(part.times[-1])) for parts in one.series.values() for part in parts.values()]
-    if not times:
-        return entity
-    origin_us = min(first for first, _ in times) if span.since_us is None else span.since_us
-    end_us = max(last for _, last in times) if span.until_us is None else span.until_us
-    frame = Frame(origin_us, span.period, end_us)
+    starts = [int(part.times[0]) for parts in one.series.values() for part in parts.values()]
     for name, parts in one.series.items():
+        last_us = max(int(part.times[-1]) for part in parts.values())
+        frame = Frame(
+            min(starts) if span.since_us is None else span.since_us,
+            span.period,
+            last_us if span.until_us is None else span.until_us,
+        )
         sums = {dataset_id: summed(part, frame, span.methods) for dataset_id, part in parts.items()}
         bodies = [
             {"type": one.kinds[name], **({"datasetId": dataset_id} if dataset_id else {}), **values}

@@ -19,6 +19,7 @@ from linli.store import AddPast, DropPast, DropRecord, EditPast, Fact, Put, PutR
 from linli.store import Change as StoreChange
 from linli.trust import Act, Decision, Verb
 
+from ._caps import CAPS, Caps
 from ._changing import ChangingDoor, merge_how
 from ._facts import PAST, SCOPE, fact_of, is_first, scope_fact
 from ._form import attribute_name, checked_id, read_attribute, read_fragment, read_scopes
@@ -45,14 +46,16 @@ class Told:
     attrs: dict[str, list[Instance]] = field(default_factory=dict)
 
 
-def read_evolution(body: Any, terms: Terms, *, whole: bool) -> Told:
+def read_evolution(body: Any, terms: Terms, *, whole: bool, caps: Caps = CAPS) -> Told:
     """Return what an evolution (`whole`) or attributes of one say: each attribute as one instance or a list of them.
 
     Raises: BadRequestData: with the place of what is wrong.
     """
     if not isinstance(body, dict):
         raise BadRequestData("An entity must be a JSON object.")
-    head = read_fragment({key: body[key] for key in body.keys() & _HEAD}, terms, whole=whole)
+    head = read_fragment({key: body[key] for key in body.keys() & _HEAD}, terms, whole=whole, caps=caps)
+    if len(body) > caps.attributes:
+        raise BadRequestData(f"An entity may have at most {caps.attributes} attributes.")
     attrs: dict[str, list[Instance]] = {}
     for said, value in body.items():
         if said in _NO_ATTRIBUTES:
@@ -60,22 +63,22 @@ def read_evolution(body: Any, terms: Terms, *, whole: bool) -> Told:
         name = attribute_name(said, terms)
         if name in attrs:
             raise BadRequestData(f"{said}: stands twice under different spellings.")
-        attrs[name] = [_read_instance(said, one, terms) for one in _listed(value)]
+        attrs[name] = [_read_instance(said, one, terms, caps) for one in _listed(value)]
     if sum(map(len, attrs.values())) > INSTANCES_MAX:
         raise BadRequestData(f"At most {INSTANCES_MAX} instances at once.")
     return Told(head.id, head.types, _read_scope(body["scope"]) if "scope" in body else [], attrs)
 
 
 def _listed(value: Any) -> list[Any]:
-    several = isinstance(value, list) and value and all(isinstance(one, dict) for one in value)
-    return value if several else [value]
+    """Return the instances of an attribute; a list of anything but objects is one plain value."""
+    return value if isinstance(value, list) and all(isinstance(one, dict) for one in value) else [value]
 
 
-def _read_instance(said: str, body: Any, terms: Terms) -> Instance:
+def _read_instance(said: str, body: Any, terms: Terms, caps: Caps) -> Instance:
     """Return one instance; a deleted one keeps when that was seen."""
     if not isinstance(body, dict):
         body = {"value": body}
-    _, instance = read_attribute(said, body, terms, nulls="instance")
+    _, instance = read_attribute(said, body, terms, nulls="instance", caps=caps)
     if "null" in instance:
         instance.setdefault("type", "Property")
         times = {key: body[key] for key in ("observedAt", "deletedAt") if key in body}
@@ -114,7 +117,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
         Raises: BadRequestData, NotAllowed, PurposeMissing.
         """
         self._sight.check_purpose(act)
-        told = read_evolution(body, terms, whole=True)
+        told = read_evolution(body, terms, whole=True, caps=self.caps)
 
         async def attempt() -> bool:
             subject = await self._history.subject(act.tenant, told.id)
@@ -126,7 +129,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
 
     async def add_instances(self, act: Act, entity_id: str, body: Any, terms: Terms) -> None:
         """Add instances of attributes to an evolution. Raises: ResourceNotFound, BadRequestData, NotAllowed."""
-        told = read_evolution(body, terms, whole=False)
+        told = read_evolution(body, terms, whole=False, caps=self.caps)
         if told.id and told.id != entity_id:
             raise BadRequestData("id: is not the id of this entity.")
         if not told.attrs and not told.scopes:
@@ -144,10 +147,10 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
     ) -> None:
         """Write over members of one instance. Raises: ResourceNotFound, BadRequestData, NotAllowed."""
         checked_id(entity_id)
-        name, said = read_attribute(attr, body, terms, nulls="member")
+        name, said = read_attribute(attr, body, terms, nulls="member", caps=self.caps)
         if "null" in said:
             raise BadRequestData("The NGSI-LD null has no meaning here; DELETE removes an instance.")
-        read = merge_how(terms).read
+        read = merge_how(terms, caps=self.caps).read
 
         async def attempt() -> None:
             subject, trace = await self._trace_of(act, entity_id, name, instance_id)
