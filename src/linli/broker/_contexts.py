@@ -32,7 +32,7 @@ from linli.base.errors import (
 from linli.store import Change, DropRecord, PutRecord, Record, Store
 from linli.vocab import CONTEXT_URL, CORE_CONTEXT_URL, Vocab
 
-from ._core import core_document, core_version
+from ._core_context import core_document, core_version
 from ._terms import CONTEXTS_JOINED_MAX, Terms, checked_context, compiled
 
 ContextKind = Literal["Hosted", "Cached", "ImplicitlyCreated"]

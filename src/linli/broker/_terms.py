@@ -18,7 +18,7 @@ import orjson
 from linli.base.errors import BadRequestData, LdContextNotAvailable
 from linli.vocab import CORE_CONTEXT_URL
 
-from ._core import NEWEST, core_document, core_version
+from ._core_context import NEWEST, core_document, core_version
 from ._names import DEFAULT, full_name, inner_name
 
 CONTEXTS_NESTED_MAX = 10
