@@ -48,7 +48,7 @@ def postgres_url(postgres_server: str) -> str:
     return f"{postgres_server}&schema=test_{next(_schemas)}"
 
 
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """Give one store of each engine; the disk is not waited for, as no promise here is about power."""
     made: Store = MemoryStore(chain=Sha256Chain())

@@ -139,22 +139,16 @@ class Chain:
 _schemas = itertools.count(1)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def server(postgres_server: str) -> None:
-    SideBySide.server = postgres_server
-
-
 class SideBySide(RuleBasedStateMachine):
-    server: ClassVar[str]
+    server: ClassVar[str] = ""
 
     def __init__(self) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
-        self.urls = [
-            f"sqlite:///{Path(self.folder.name) / 'linli.db'}",
-            f"{self.server}&schema=model_{next(_schemas)}",
-        ]
+        self.urls = [f"sqlite:///{Path(self.folder.name) / 'linli.db'}"]
+        if self.server:
+            self.urls.append(f"{self.server}&schema=model_{next(_schemas)}")
         self.memory = MemoryStore(chain=Chain())
         self.engines = self.opened()
 
@@ -192,7 +186,7 @@ class SideBySide(RuleBasedStateMachine):
         wanted = self.all("find", tenant, find, after=after, limit=limit)
         number = self.all("count", tenant, find)
         # A store full of entities takes other ways in: whichever it takes, the answer is the same.
-        for store, finder in zip(self.engines, (_sqlite.FINDER, _postgres.FINDER), strict=True):
+        for store, finder in zip(self.engines, (_sqlite.FINDER, _postgres.FINDER), strict=False):
             for numbers in ([10**6], [10**6, 3], [9999, 9998, 9997, 9996, 9995], [3]):
                 taken = itertools.cycle(numbers)
                 query = finder.plan(tenant, find, after, partial(_next_of, taken)).select(limit)
@@ -272,10 +266,24 @@ class SideBySide(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TestSideBySide = SideBySide.TestCase
-TestSideBySide.settings = settings(
+class WithPostgres(SideBySide):
+    pass
+
+
+_SETTINGS = settings(
     max_examples=int(os.environ.get("LINLI_HISTORIES", "12")),
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+TestSideBySide = SideBySide.TestCase
+TestSideBySide.settings = _SETTINGS
+
+
+@pytest.mark.slow
+class TestWithPostgres(WithPostgres.TestCase):  # type: ignore[name-defined, misc]
+    settings = _SETTINGS
+
+    @pytest.fixture(autouse=True)
+    def server(self, postgres_server: str) -> None:
+        WithPostgres.server = postgres_server

@@ -125,11 +125,12 @@ class PutRecord:
 
 @dataclass(frozen=True, slots=True)
 class DropRecord:
-    """Remove a record; an absent one is ResourceNotFound, a wrong version Conflict."""
+    """Remove a record; an absent one is ResourceNotFound, a wrong version Conflict. `quiet`: without a log row."""
 
     kind: str
     record_id: str
     expect_version: int | None = None
+    quiet: bool = False
 
 
 @dataclass(frozen=True, slots=True)

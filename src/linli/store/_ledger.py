@@ -284,7 +284,7 @@ class Ledger:
                 before = RecordStanding(self.counters.row, 0, change.at_us)
             times = (before.created_us, change.at_us)
             self._records[key] = Record(record.kind, record.record_id, version, *times, record.doc, before.row)
-        if isinstance(record, DropRecord) or not record.quiet:
+        if not record.quiet:
             self._log(change, kind, Subject(record.record_id, f"record:{record.kind}", version=version))
 
     def _change_past(self, change: Change, past: PastChange) -> None:

@@ -315,7 +315,7 @@ class MemoryStore:
                 self._row += 1
             created_us, row = (old.created_us, old.row) if old else (change.at_us, self._row)
             tenant.records[key] = Record(*key, version, created_us, change.at_us, put.doc, row)
-        if isinstance(put, DropRecord) or not put.quiet:
+        if not put.quiet:
             self._log(tenant, change, kind, Subject(put.record_id, f"record:{put.kind}", version=version))
 
     def _write_past(self, tenant: _Tenant, change: Change) -> None:

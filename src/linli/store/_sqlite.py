@@ -28,7 +28,11 @@ from ._shelf import Shelf
 from ._tasks import Batch, Claim
 from ._writer import Writer
 
-URL = setting("store.url", "", "Where the data lies: sqlite:///DIR/linli.db; empty means linli.db in --data.")
+URL = setting(
+    "store.url",
+    "",
+    "Where the data lies: sqlite:///DIR/linli.db, or postgresql://USER@HOST/DATABASE with ?schema=linli; empty means linli.db in --data.",
+)
 SYNC = setting(
     "store.sync",
     "full",
