@@ -152,6 +152,11 @@ def test_every_fault_of_an_attribute_comes_with_an_example_that_is_right() -> No
 def test_a_card_number_is_found_in_free_text_but_turns_no_cry_for_help_away() -> None:
     text = {"text": {"type": "Property", "value": "卡号 4111 1111 1111 1111 被盗"}}
     assert vocabulary().check("ServiceCall", text, whole=False) == []
+    form = {"form": {"type": "JsonProperty", "json": {"note": "4111 1111 1111 1111"}}}
+    assert vocabulary().check("ServiceCall", form, whole=False) == []
+    assert [fault.path for fault in vocabulary().check("ServiceCall", form, whole=False, strict=True)] == [
+        "form.json.note"
+    ]
     strict = vocabulary().check("ServiceCall", text, whole=False, strict=True)
     assert [fault.rule for fault in strict] == ["never_card"]
 

@@ -35,7 +35,7 @@ _DAY, _DAY_CALENDAR = Wrong("day"), Wrong("day_calendar")
 def value_checker(one: Attribute, *, strict: bool = False) -> Checker:
     """Return the checker of an attribute's value, which stands in the member of its kind.
 
-    `strict`: free text, too, is searched for what is never kept. A node never does that: whoever cries for help
+    `strict`: free text and forms, too, are searched for card numbers. A node never does that: whoever cries for help
     is not turned away for a number in his words.
     """
     single = _single(one, strict=strict)
@@ -46,7 +46,11 @@ def _single(one: Attribute, *, strict: bool) -> Checker:
     if one.kind == "Property":
         if one.choices:
             return _code(one)
-        return _text(strict=strict) if one.value == "text" else _plain(one)
+        if one.value == "text":
+            return _text(strict=strict)
+        return _structure(one, (dict,), strict=strict) if one.value == "object" else _plain(one)
+    if one.kind == "JsonProperty":
+        return _structure(one, (dict, list), strict=strict)
     return _BY_KIND[one.kind](one)
 
 
@@ -213,14 +217,9 @@ def _language_map(said: Any) -> Wrong | None:
     return None
 
 
-def _json(one: Attribute) -> Checker:
-    cards = one.pii != "none"
-    return lambda said: never_in_json(said, cards=cards) if isinstance(said, dict | list) else Wrong("json")
-
-
-def _object(one: Attribute) -> Checker:
-    cards = one.pii != "none"
-    return lambda said: never_in_json(said, cards=cards) if isinstance(said, dict) else Wrong("object")
+def _structure(one: Attribute, kinds: tuple[type, ...], *, strict: bool) -> Checker:
+    cards, misshapen = strict and one.pii != "none", Wrong("json" if list in kinds else "object")
+    return lambda said: never_in_json(said, cards=cards) if isinstance(said, kinds) else misshapen
 
 
 def _list(one: Attribute) -> Checker:
@@ -233,7 +232,6 @@ _BY_KIND: Mapping[str, Callable[[Attribute], Checker]] = {
     "GeoProperty": geometry,
     "LanguageProperty": lambda _: _language_map,
     "VocabProperty": _code,
-    "JsonProperty": _json,
     "ListProperty": _list,
 }
 _BY_VALUE: Mapping[str, Callable[[Attribute], Checker]] = {
@@ -245,5 +243,5 @@ _BY_VALUE: Mapping[str, Callable[[Attribute], Checker]] = {
     "duration": lambda _: _matching(_DURATION, "duration"),
     "uri": lambda _: _uri,
     "text": lambda _: _text(strict=False),
-    "object": _object,
+    "object": lambda one: _structure(one, (dict,), strict=False),
 }
