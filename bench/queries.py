@@ -28,6 +28,7 @@ from linli.base import Point, distance_m, read_json, write_json
 from linli.store import SqliteStore
 from linli.web._ngsild import NgsiLd
 
+FRAME_RUNS = 1
 READS = 50
 PER_KM2 = 3.0
 KM_DEG = 1 / 111.2
