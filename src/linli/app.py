@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ from linli.broker import KEEP_S, TENANT, Broker, Caps, Fetching
 from linli.dispatch import Dispatch, Tuning
 from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
-from linli.store import SqliteStore
+from linli.store import Store, open_store
 from linli.travel import Network
 from linli.trust import Act, AllowTable, NodeSecret, Principal, Sessions
 from linli.vocab import vocabulary
@@ -74,7 +74,7 @@ class Plan:
 class Node:
     """One running linli: its store, engines and web application."""
 
-    store: SqliteStore
+    store: Store
     egress: Egress
     broker: Broker
     dispatch: Dispatch
@@ -135,7 +135,7 @@ async def build(plan: Plan) -> Node:
     Raises: StartError and its kin: with what is wrong and what to do.
     """
     settings = plan.settings
-    store = _opened(settings, plan.data, plan.sync)
+    store = await _opened(settings, plan.data, plan.sync)
     clock = plan.city_clock(await _last_moment_us(store))
     allow, secret = AllowTable(), NodeSecret(plan.data / "node.secret")
     ids = Ids(settings[NODE_CODE], seeded(plan.seed) if plan.seed is not None else None)
@@ -196,7 +196,7 @@ class BrokerPlan:
 class BrokerNode:
     """One running broker: its store, its way out and its web application; no packs, no dispatch, no faces."""
 
-    store: SqliteStore
+    store: Store
     egress: Egress
     broker: Broker
     web: BrokerApp
@@ -223,7 +223,7 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
     """
     settings = plan.settings
     contexts = _mapped(plan.context_map) if plan.context_map else {}
-    store = _opened(settings, plan.data)
+    store = await _opened(settings, plan.data)
     egress = _egress(settings)
     broker = _broker(
         settings,
@@ -275,7 +275,7 @@ def _egress(settings: Settings) -> Egress:
 
 def _broker(
     settings: Settings,
-    store: SqliteStore,
+    store: Store,
     clock: Clock,
     *,
     allow: AllowTable,
@@ -297,16 +297,18 @@ def _broker(
         fetching=Fetching(egress, frozenset(settings[CONTEXT_HOSTS]), settings[CONTEXT_WAIT]),
         egress=egress,
         keep_s=settings[KEEP_S],
+        page_instances=settings[PAGE_INSTANCES],
     )
 
 
-def _opened(settings: Settings, data: Path, sync: Literal["full", "normal", "off"] | None = None) -> SqliteStore:
+def _opened(settings: Settings, data: Path, sync: Literal["full", "normal", "off"] | None = None) -> Awaitable[Store]:
     data.mkdir(parents=True, exist_ok=True)
-    return SqliteStore.open(
-        database_of(settings, data),
+    return open_store(
+        store_url(settings, data),
         sync=sync or settings["store.sync"],
         pending_max=settings["store.pending_max"],
         bytes_cache_mb=settings["store.bytes_cache_mb"],
+        readers=settings["store.readers"],
     )
 
 
@@ -316,20 +318,12 @@ def _zone(name: str) -> str:
     return name
 
 
-async def _last_moment_us(store: SqliteStore) -> int:
+async def _last_moment_us(store: Store) -> int:
     head = await store.head(TENANT)
     rows = await store.log_since(TENANT, head - 1) if head else []
     return rows[-1].at_us if rows else 0
 
 
-def database_of(settings: Settings, data: Path) -> Path:
-    """Return the database file: that of store.url, else linli.db in the data folder.
-
-    Raises: BadSetting: a form of address that this release does not know.
-    """
-    url = settings["store.url"]
-    if not url:
-        return data / "linli.db"
-    if not url.startswith("sqlite:///"):
-        raise BadSetting(f"store.url = {url}: write it as sqlite:///FOLDER/linli.db.")
-    return Path(url.removeprefix("sqlite:///"))
+def store_url(settings: Settings, data: Path) -> str:
+    """Return where the data lies: store.url, else the file linli.db in the data folder."""
+    return settings["store.url"] or f"sqlite:///{data / 'linli.db'}"

@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from linli.app import database_of
+from linli.app import store_url
 from linli.base import Settings
 from linli.base.errors import LinliError
-from linli.store import check_file
+from linli.store import check_store
 
 from ._serve import listen
 from ._start import load_settings
@@ -45,9 +45,12 @@ def _findings(settings: Settings, data: Path) -> Iterator[tuple[str, str | None]
     yield f"folder {data}", _trouble_with_folder(data)
     yield "disk", _trouble_with_disk(data)
     yield f"port {settings['web.port']}", _said(lambda: listen(settings, None).close())
-    database = database_of(settings, data)
-    if database.exists():
-        yield f"database {database}", _said(lambda: check_file(database))
+    url = store_url(settings, data)
+    file = Path(url.removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///"):
+        yield "database", _said(lambda: check_store(url))
+    elif file.exists():
+        yield f"database {file}", _said(lambda: check_store(url))
 
 
 def _trouble_with_folder(data: Path) -> str | None:

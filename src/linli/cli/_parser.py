@@ -87,18 +87,19 @@ def _demo_words(commands: Commands) -> None:
 
 
 def _db_words(commands: Commands) -> None:
-    database = commands.add_parser("db", help="check, back up or restore the database")
+    database = commands.add_parser("db", help="upgrade, check, back up or restore the database")
     kinds = database.add_subparsers(dest="what", required=True)
     for name, text in (
+        ("upgrade", "bring the database to the schema of this program; a node does so itself when it starts"),
         ("backup", "copy the database of --data to FILE, also while a node runs"),
         ("restore", "put FILE in the place of the database of --data; no node may run"),
         ("check", "read the whole database and say whether it is sound"),
     ):
         kind = kinds.add_parser(name, help=text)
         _common(kind)
-        if name != "check":
+        if name in ("backup", "restore"):
             kind.add_argument("file", type=Path)
-        kind.set_defaults(run={"backup": _db.backup, "restore": _db.restore, "check": _db.check}[name])
+        kind.set_defaults(run=getattr(_db, name))
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

@@ -79,7 +79,7 @@ def _operation(method: str, path: tuple[str, ...], route: Route) -> Json:
     has_body = method in {"POST", "PATCH", "PUT"}
     operation: Json = {
         "tags": [path[0]],
-        "operationId": f"{route.handler.__module__.rpartition('_')[2]}_{route.handler.__name__}".replace("__", "_"),
+        "operationId": f"{route.handler.__module__.rpartition('.')[2].strip('_')}_{route.handler.__name__}",
         "summary": said.partition("\n")[0],
         "parameters": list(_parameters(path, route)),
         "responses": _responses(method, path, has_body=has_body),
