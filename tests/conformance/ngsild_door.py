@@ -40,7 +40,7 @@ class Reply:
 
     @property
     def error(self) -> str:
-        assert self.header("content-type") == "application/problem+json"
+        assert self.header("content-type") == "application/json"
         assert {"type", "title", "detail", "status"} <= self.json.keys()
         assert self.json["status"] == self.status
         return str(self.json["type"].rsplit("/", 1)[1])

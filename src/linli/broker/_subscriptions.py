@@ -18,6 +18,7 @@ from linli.store import DropRecord, PutRecord, Record
 from linli.trust import Act, Thing, Verb
 
 from . import _counts
+from ._contexts import PATH
 from ._counts import Counts
 from ._form import checked_id
 from ._ground import Lost
@@ -216,6 +217,8 @@ class SubscriptionDoor(ReadingDoor):
             state = await self._store.record(tenant, _counts.KIND, record.record_id)
             counts = Counts() if state is None else Counts.of(state.doc)
         shown = shown_body(kept["body"], terms)
+        if PATH in kept["link"]:  # a context was made for it here: this is its URL
+            shown.setdefault("jsonldContext", kept["link"])
         shown["notification"] = {**shown["notification"], **counts.shown()}
         shown["status"] = self._status(kept["body"])
         if sys_attrs:

@@ -21,7 +21,7 @@ from ._openapi_forms import ANSWERS, BODIES, HEADERS, NAMES, PARAMETERS, PROBLEM
 Json = dict[str, Any]
 
 _MEDIA = ("application/json", "application/ld+json")
-_PROBLEM = "application/problem+json"
+_PROBLEM = "application/json"
 
 
 async def described(_: Request) -> Response:
