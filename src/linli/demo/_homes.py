@@ -105,7 +105,7 @@ class Homes:
             shape = rng.choice(((6, 3, False), (6, 4, False), (11, 2, True), (18, 2, True)))
             place = _beside(site, building, rng)
             building_id = self._id("Building", compound, building)
-            extra.append(self._building(building_id, place, scope, grid=grid, at=building, shape=shape))
+            extra.append(self._building(building_id, place, scope, grid=grid, at=(compound, building), shape=shape))
             for unit, floor, room in _doors(*shape[:2]):
                 if settled <= 0:
                     break
@@ -186,9 +186,12 @@ class Homes:
             dwelling=to(dwelling),
         )
 
+    def _name(self, compound: int) -> dict[str, str]:
+        return numbered(COMPOUNDS, self._community.index * 5 + compound, "小区", "")
+
     def _compound_entities(self, compound: int, site: Point, scope: str, grid: int) -> list[Entity]:
         area = area_id(self._community.code, grid)
-        name = numbered(COMPOUNDS, self._community.index * 5 + compound, "小区", "")
+        name = self._name(compound)
         place = entity(
             "Place",
             self._id("Place", compound),
@@ -221,19 +224,28 @@ class Homes:
         return [place, *gates]
 
     def _building(
-        self, building_id: str, place: Point, scope: str, *, grid: int, at: int, shape: tuple[int, int, bool]
+        self,
+        building_id: str,
+        place: Point,
+        scope: str,
+        *,
+        grid: int,
+        at: tuple[int, int],
+        shape: tuple[int, int, bool],
     ) -> Entity:
         floors, units, has_lift = shape
+        compound, number = at
         return entity(
             "Building",
             building_id,
             scope,
-            name=words({"zh": f"{at + 1}号楼", "en": f"Building {at + 1}"}),
+            name=words({"zh": f"{number + 1}号楼", "en": f"Building {number + 1}"}),
             category=said(["apartments"]),
             location=point(place),
+            address=said({"addressLocality": "例区", "streetAddress": f"{self._name(compound)['zh']}{number + 1}号楼"}),
             inArea=to(area_id(self._community.code, grid)),
             floorsAboveGround=said(floors),
-            buildingNo=said(str(at + 1)),
+            buildingNo=said(str(number + 1)),
             unitCount=said(units),
             hasLift=said(value=has_lift),
             households=said(floors * units * 2),
