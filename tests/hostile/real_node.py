@@ -34,6 +34,11 @@ class RealNode:
         self.url = line.split()[1].decode()
         self.starts_s.append(time.monotonic() - begin)
 
+    @property
+    def pid(self) -> int:
+        assert self._process
+        return self._process.pid
+
     async def kill(self) -> None:
         assert self._process
         self._process.send_signal(signal.SIGKILL)

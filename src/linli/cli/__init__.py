@@ -17,7 +17,9 @@ from ._parser import parser
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(arguments)
+    options.arguments = arguments
     try:
         return int(options.run(options))
     except LinliError as error:

@@ -55,6 +55,13 @@ def _serve_words(commands: Commands) -> None:
     serve.add_argument("--open", action="store_true", help="no sign-in: everybody is the administrator, loopback only")
     serve.add_argument("--only", choices=("broker",), help="run a part alone: the NGSI-LD broker without the platform")
     serve.add_argument("--context-map", type=Path, help="with --only broker: JSON file, @context URL to file")
+    serve.add_argument(
+        "--workers",
+        type=whole(least=1, most=64),
+        default=1,
+        help="with --only broker on PostgreSQL: how many processes",
+    )
+    serve.add_argument("--socket", type=whole(least=0), help=argparse.SUPPRESS)  # what a worker is handed by its crew
     serve.set_defaults(run=_serve.run)
 
 

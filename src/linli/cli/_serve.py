@@ -53,9 +53,10 @@ def run(options: argparse.Namespace) -> int:
     """Run a node until it is told to stop."""
     settings = load_settings(options)
     if options.only == "broker":
-        return run_loop(_serve_broker(options, settings))
-    if options.context_map:
-        raise BadSetting("--context-map: belongs to `linli serve --only broker`.")
+        return _run_broker(options, settings)
+    for words, said in (("--context-map", options.context_map), ("--workers", options.workers > 1)):
+        if said:
+            raise BadSetting(f"{words}: belongs to `linli serve --only broker`.")
     network = open_map(options.city, options.data, settings) if options.city else None
     return run_loop(_serve(options, settings, network))
 
@@ -78,15 +79,24 @@ async def _serve(options: argparse.Namespace, settings: Settings, network: Netwo
     return 0
 
 
-async def _serve_broker(options: argparse.Namespace, settings: Settings) -> int:
+def _run_broker(options: argparse.Namespace, settings: Settings) -> int:
     if options.city:
         raise BadSetting("--city: a broker alone has no map; leave out --only broker.")
+    if options.workers > 1:
+        from . import _workers  # it stands above this module: a worker is what this module serves
+
+        return _workers.run(options, settings)
+    return run_loop(_serve_broker(options, settings))
+
+
+async def _serve_broker(options: argparse.Namespace, settings: Settings) -> int:
     plan = BrokerPlan(made_folder(options.data), settings, WallClock(), context_map=options.context_map)
     if options.open:
         plan.sign_in = "open"
     node = await build_broker(plan)
     notes = [NO_SIGN_IN] if node.doors.asking.sign_in == "open" else []
-    async with running(node, settings, options.port, notes=notes) as server:
+    given = socket.socket(fileno=options.socket) if options.socket is not None else None
+    async with running(node, settings, options.port, notes=notes, listener=given) as server:
         await server.serve_on()
     return 0
 
@@ -115,7 +125,7 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=3,
             )
         )
-        self.address = _address(listener)
+        self.address = address_of(listener)
         self._node = node
         self._listener = listener
 
@@ -141,14 +151,21 @@ class Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def running(
-    node: Serves, settings: Settings, port: int | None, *, ready: bool = True, notes: Sequence[str] = ()
+    node: Serves,
+    settings: Settings,
+    port: int | None,
+    *,
+    ready: bool = True,
+    notes: Sequence[str] = (),
+    listener: socket.socket | None = None,
 ) -> AsyncIterator[Server]:
     """Start a node, give its server, and stop the node at the end. `ready`: print the address at once.
 
+    `listener`: a socket that listens already, shared with other processes.
     Raises: StartError: the port is taken, or the address may not be used.
     """
     try:
-        listener = listen(settings, port)
+        listener = listener or listen(settings, port)
         server = Server(node, listener)
         await node.start()
         if ready:
@@ -190,6 +207,7 @@ def listen(settings: Settings, port: int | None) -> socket.socket:
     return listener
 
 
-def _address(listener: socket.socket) -> str:
+def address_of(listener: socket.socket) -> str:
+    """Return the URL under which a socket listens."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
