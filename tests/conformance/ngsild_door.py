@@ -52,7 +52,7 @@ class Door:
     def __init__(self, who: Principal = ADMIN, *, purpose: str | None = None, **options: Any) -> None:
         self.who = who
         self.clock = SteppedClock(START_US)
-        store = MemoryStore()
+        self.store = store = MemoryStore()
         self.broker = Broker(
             store, vocabulary(), AllowTable(), self.clock, ids=Ids("370102"), home_scope=HOME, **options
         )

@@ -31,10 +31,10 @@ class AttributeDoor(ChangingDoor):
     ) -> None:
         """PATCH attrs/{attr}: write over members of the instance that the body's datasetId names."""
         name, said = read_attribute(attr, body, terms, nulls="member", caps=self.caps)
-        read = merge_how(terms, caps=self.caps).read
+        how = merge_how(terms, caps=self.caps)
 
         def rule(doc: Doc) -> Outcome:
-            return attribute_patched(doc, name, said, self._clock.now_us(), read)
+            return attribute_patched(doc, name, said, self._clock.now_us(), how)
 
         await self._rewrite(act, entity_id, rule, types)
 

@@ -150,7 +150,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
         name, said = read_attribute(attr, body, terms, nulls="member", caps=self.caps)
         if "null" in said:
             raise BadRequestData("The NGSI-LD null has no meaning here; DELETE removes an instance.")
-        read = merge_how(terms, caps=self.caps).read
+        how = merge_how(terms, caps=self.caps)
 
         async def attempt() -> None:
             subject, trace = await self._trace_of(act, entity_id, name, instance_id)
@@ -161,7 +161,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
             if trace.dataset_id:
                 part["datasetId"] = trace.dataset_id
             before: Doc = {**subject.doc, "attrs": {name: [trace.instance]}}
-            fresh: Instance = attribute_patched(before, name, part, at_us, read).doc["attrs"][name][0]
+            fresh: Instance = attribute_patched(before, name, part, at_us, how).doc["attrs"][name][0]
             fresh.setdefault("createdAt", trace.time_us("createdAt"))
             decision = self._may_write(act, subject, {name: [fresh]})
             await self._commit(self._edited(act, subject, [(trace, fact_of(name, fresh))], audit=decision.audit))

@@ -132,7 +132,7 @@ def merged(doc: Doc, fragment: Fragment, at_us: int, how: MergeHow) -> Outcome:
     return Outcome(_rewritten(doc, fragment, scopes, attrs), changed)
 
 
-def attribute_patched(doc: Doc, name: str, said: Instance, at_us: int, read: Reader) -> Outcome:
+def attribute_patched(doc: Doc, name: str, said: Instance, at_us: int, how: MergeHow) -> Outcome:
     """Write over the members of one instance that were said; its other members and sub-attributes stay.
 
     Raises: ResourceNotFound: there is no such instance. BadRequestData: it is of another type.
@@ -140,8 +140,8 @@ def attribute_patched(doc: Doc, name: str, said: Instance, at_us: int, read: Rea
     old = _instance(doc, name, said.get("datasetId"))
     if "null" in said:
         return _one_set(doc, name, old, None)
-    fresh = _laid_over(old, said, name, read)
-    subs = {**old.get("subs", {}), **{key: _present(one) for key, one in said.get("subs", {}).items()}}
+    fresh = _laid_over(old, said, name, how.read)
+    subs = {**old.get("subs", {}), **_made_subs(said, how)}
     subs = {key: instances for key, instances in subs.items() if instances}
     return _one_set(doc, name, old, _with_subs(fresh, subs), at_us)
 
@@ -307,10 +307,15 @@ def _made(said: Instance, where: str, how: MergeHow) -> Instance:
     if member not in fresh:
         raise BadRequestData(f"{where}: is not there yet, so it needs a value.")
     fresh[member] = _melted_value(None, fresh[member])
-    subs = {
-        name: [_made(one, name, how) for one in _present(instances)] for name, instances in said.get("subs", {}).items()
+    return _with_subs(fresh, {name: instances for name, instances in _made_subs(said, how).items() if instances})
+
+
+def _made_subs(said: Instance, how: MergeHow) -> dict[str, list[Instance]]:
+    """Return the sub-attributes of what was said, whole; those that were all taken away are empty lists."""
+    return {
+        name: [_made(one, name, how) for one in instances if "null" not in one]
+        for name, instances in said.get("subs", {}).items()
     }
-    return _with_subs(fresh, {name: instances for name, instances in subs.items() if instances})
 
 
 def _melted_value(old: Any, said: Any) -> Any:
@@ -334,10 +339,6 @@ def _read_bare(old: Instance, value: Any, how: MergeHow) -> Any:
     if isinstance(stored, dict) and "@value" in stored and not isinstance(value, dict):
         value = {**stored, "@value": value}
     return how.read(old["type"], value)
-
-
-def _present(instances: list[Instance]) -> list[Instance]:
-    return [one for one in instances if "null" not in one]
 
 
 def _with_subs(instance: Instance, subs: Mapping[str, list[Instance]]) -> Instance:
