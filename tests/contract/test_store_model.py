@@ -218,15 +218,15 @@ class SideBySide(RuleBasedStateMachine):
         tenant=st.sampled_from(TENANTS),
         entity_id=st.sampled_from(IDS),
         attr=st.sampled_from(ATTRS),
-        dataset_id=st.sampled_from(DATASETS),
         since_us=st.none() | st.integers(-4, 6),
         by=st.sampled_from(["written", "observed"]),
     )
-    def count_up(self, tenant: str, entity_id: str, attr: str, dataset_id: str, **how: Any) -> None:
-        asked = (tenant, entity_id, attr, dataset_id)
+    def count_up(self, tenant: str, entity_id: str, attr: str, **how: Any) -> None:
+        asked = (tenant, entity_id, attr)
         got = [self.runner.run(store.numbers(*asked, **how)) for store in (self.memory, *self.engines)]
-        told = [(times.tolist(), numbers.tolist()) for times, numbers in got]
+        told = [{one: (times.tolist(), numbers.tolist()) for one, (times, numbers) in found.items()} for found in got]
         assert told[1:] == told[:-1]
+        self.all("past_names", tenant, entity_id)
 
     @rule(tenant=st.sampled_from(TENANTS), entity_id=st.sampled_from(IDS), seq=st.integers(0, 30))
     def look_back(self, tenant: str, entity_id: str, seq: int) -> None:

@@ -90,19 +90,22 @@ async def test_numbers_come_as_arrays_in_the_order_of_time(store: Store) -> None
         ({}, [100, 200, 300], [2.0, -1.0, 1.5]),
         ({"by": "written"}, [10, 20, 30], [1.5, 2.0, -1.0]),
         ({"since_us": 200, "until_us": 300}, [200], [-1.0]),
-        ({"since_us": 999}, [], []),
     ):
-        got = await store.numbers("default", ONE, "n", "", **asked)
+        got = (await store.numbers("default", ONE, "n", **asked))[""]
         assert (got[0].dtype, got[1].dtype) == (np.int64, np.float64)
         assert (got[0].tolist(), got[1].tolist()) == (times, numbers), asked
+    assert await store.numbers("default", ONE, "n", since_us=999) == {}
+    dated = (await store.numbers("default", ONE, "n", until_us=100))[DATED.dataset_id]
+    assert (dated[0].tolist(), dated[1].tolist()) == ([7, 7, 7], [7.0, 7.0, 7.0])
 
 
-async def test_past_names_are_every_attribute_and_dataset_that_has_history(store: Store) -> None:
+async def test_past_names_are_every_attribute_that_has_history(store: Store) -> None:
     assert await store.past_names("default", ONE) == []
     await store.commit(a_change(10, a_put(N, M)))
     await store.commit(a_change(20, a_put(DATED, N)))
     await store.commit(a_change(30, past=(AddPast(TWO, (Fact("other", "", b"1"),)),)))
-    assert await store.past_names("default", ONE) == sorted({(one.attr, one.dataset_id) for one in (N, M, DATED)})
+    assert await store.past_names("default", ONE) == sorted({one.attr for one in (N, M, DATED)})
+    assert await store.past_names("default", TWO) == ["other"]
 
 
 async def test_as_of_gives_what_stood_at_a_position(store: Store) -> None:

@@ -8,14 +8,14 @@ and never changes, also not when a first value is filed there at last. The scope
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import orjson
 
-from linli.store import Past, Record, Store, Stored
+from linli.store import Numbers, Past, Record, Store, Stored
 
 from ._facts import PAST, SCOPE, fact_of, is_first, scope_fact
 from ._form import checked_id
@@ -25,6 +25,8 @@ from ._temporal_sums import Series, series_of
 
 #: no answer needs more rows of one attribute
 ROWS_MAX = 1_000_000
+
+NOTHING: Numbers = (np.empty(0, np.int64), np.empty(0))
 
 _INSTANCE = "urn:ngsi-ld:Instance:"
 
@@ -128,15 +130,15 @@ class History:
         stored = await self._store.get(tenant, entity_id)
         return subject_of(stored, await self._store.record(tenant, PAST, entity_id))
 
-    async def names(self, tenant: str, subject: Subject) -> dict[str, list[str]]:
-        """Return the attributes that ever were, and the datasets of each."""
-        names: dict[str, list[str]] = {}
-        for name, dataset_id in await self._store.past_names(tenant, subject.entity_id):
-            names.setdefault(name, []).append(dataset_id)
-        for name, instances in subject.standing.items():
-            known = names.setdefault(name, [])
-            known.extend(at for one in instances if (at := one.get("datasetId", "")) not in known)
-        return names
+    async def names(self, tenant: str, subject: Subject) -> list[str]:
+        """Return the attributes that ever were."""
+        past = await self._store.past_names(tenant, subject.entity_id)
+        return list(dict.fromkeys([*past, *subject.standing]))
+
+    async def datasets(self, tenant: str, subject: Subject, name: str) -> list[str]:
+        """Return every dataset that an attribute ever had."""
+        rows = await self._store.past(tenant, subject.entity_id, name, limit=ROWS_MAX)
+        return list(dict.fromkeys(row.fact.dataset_id for row in (*rows, *_standing(subject, name))))
 
     async def traces(self, tenant: str, subject: Subject, name: str, span: Span, *, most: int | None) -> list[Trace]:
         """Return the instances of an attribute inside an interval, in order of time, the last ones first if asked for.
@@ -175,27 +177,24 @@ class History:
                 return rows
             limit = ROWS_MAX
 
-    async def series(
-        self, tenant: str, subject: Subject, name: str, datasets: Iterable[str], span: Span
-    ) -> tuple[str, Mapping[str, Series]]:
+    async def series(self, tenant: str, subject: Subject, name: str, span: Span) -> tuple[str, Mapping[str, Series]]:
         """Return the type of an attribute and its values by dataset, to be summed up."""
         newest = await self._newest(tenant, subject, name)
         if newest is None:
             return "Property", {}
         kind: str = newest["type"]
         if span.time == "observedAt" and type(value_of(newest)) in (int, float):
-            numbers = {one: await self._numbers(tenant, subject, name, one, span) for one in datasets}
-            return kind, {one: _last(found, span) for one, found in numbers.items() if len(found.times)}
-        by_dataset: dict[str, list[Trace]] = {one: [] for one in datasets}
+            numbers = await self._numbers(tenant, subject, name, span)
+            return kind, {one: _last(Series(*found), span) for one, found in numbers.items()}
+        by_dataset: dict[str, list[Trace]] = {}
         for trace in await self.traces(tenant, subject, name, span, most=span.last_n):
-            if not trace.is_deleted and trace.dataset_id in by_dataset:
-                by_dataset[trace.dataset_id].append(trace)
+            if not trace.is_deleted:
+                by_dataset.setdefault(trace.dataset_id, []).append(trace)
         series = {}
         for dataset_id, traces in by_dataset.items():
-            if traces:
-                traces.sort(key=lambda trace: trace.sort_us(span))
-                times = [trace.sort_us(span) for trace in traces]
-                series[dataset_id] = series_of(times, [value_of(trace.instance) for trace in traces])
+            traces.sort(key=lambda trace: trace.sort_us(span))
+            times = [trace.sort_us(span) for trace in traces]
+            series[dataset_id] = series_of(times, [value_of(trace.instance) for trace in traces])
         return kind, series
 
     async def trace(self, tenant: str, subject: Subject, name: str, instance_id: str) -> Trace | None:
@@ -219,20 +218,22 @@ class History:
                 return Trace(name, row, subject)
         return None
 
-    async def _numbers(self, tenant: str, subject: Subject, name: str, dataset_id: str, span: Span) -> Series:
+    async def _numbers(self, tenant: str, subject: Subject, name: str, span: Span) -> dict[str, Numbers]:
         """Return numbers without reading a document; where none was observed, by when they were written."""
+        standing = [row for row in _standing(subject, name) if row.fact.number is not None]
         limits: dict[str, Any] = {"since_us": span.since_us, "until_us": span.until_us}
-        times, numbers = await self._store.numbers(tenant, subject.entity_id, name, dataset_id, **limits, by="observed")
-        first = [row for row in _standing(subject, name) if row.fact.dataset_id == dataset_id]
-        added = [(row.fact.observed_us, row.fact.number) for row in first]
-        if not (len(times) or span.picks_by_time or any(at_us is not None for at_us, _ in added)):
-            times, numbers = await self._store.numbers(tenant, subject.entity_id, name, dataset_id, by="written")
-            added = [(row.at_us, row.fact.number) for row in first]
-        for at_us, number in added:
-            if at_us is not None and number is not None and span.holds(at_us):
+        found = await self._store.numbers(tenant, subject.entity_id, name, **limits, by="observed")
+        added = [(row, row.fact.observed_us) for row in standing if row.fact.observed_us is not None]
+        if not (found or added or span.picks_by_time):
+            found = await self._store.numbers(tenant, subject.entity_id, name, by="written")
+            added = [(row, row.at_us) for row in standing]
+        for row, at_us in added:
+            if span.holds(at_us):
+                times, numbers = found.get(row.fact.dataset_id, NOTHING)
                 place = np.searchsorted(times, at_us)
-                times, numbers = np.insert(times, place, at_us), np.insert(numbers, place, number)
-        return Series(times, numbers)
+                number = float(row.fact.number or 0)
+                found[row.fact.dataset_id] = np.insert(times, place, at_us), np.insert(numbers, place, number)
+        return found
 
     async def _newest(self, tenant: str, subject: Subject, name: str) -> Instance | None:
         """Return the newest value of an attribute."""

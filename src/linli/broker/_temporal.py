@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,7 +83,7 @@ class TimeReadingDoor(ReadingDoor):
         if types is not None and not _fits(Query(types=types), subject, {}):
             raise ResourceNotFound
         names = await self._open_names(act, subject, decision, projection)
-        if not projection.fits({**subject.doc, "attrs": names}):
+        if not projection.fits({**subject.doc, "attrs": {name: [] for name in names}}):
             raise ResourceNotFound("The entity has none of the members that were asked for.")
         told = await self._shown_of(act, subject, names, span, projection)
         return self._evolutions([told], terms, span, projection)
@@ -136,19 +136,16 @@ class TimeReadingDoor(ReadingDoor):
             raise ResourceNotFound
         return subject, decision
 
-    async def _open_names(
-        self, act: Act, subject: Subject, decision: Decision, projection: Projection
-    ) -> dict[str, list[str]]:
-        """Return the attributes whose past `act` may see, with their datasets; what is shown masked has none for him.
+    async def _open_names(self, act: Act, subject: Subject, decision: Decision, projection: Projection) -> list[str]:
+        """Return the attributes whose past `act` may see; what is shown masked has none for him.
 
         Raises: PurposeMissing, NotAllowed: as for the entity itself.
         """
-        names = await self._history.names(act.tenant, subject)
-        names.pop(SCOPE, None)
+        names = [name for name in await self._history.names(act.tenant, subject) if name != SCOPE]
         blank: Attrs = {name: [{"type": "Property", "value": None}] for name in names}
         seen = self._sight.seen({**subject.doc, "attrs": blank}, decision, act, "apply")
         self._sight.check_asked(act, seen, projection.asked(), projection.omit)
-        return {name: names[name] for name in seen.judged["attrs"]}
+        return list(seen.judged["attrs"])
 
     async def _subjects(self, tenant: str, query: Query, paging: Paging) -> AsyncIterator[Subject]:
         """Yield what fits by type and id: first the entities that stand, then those of which there is only a past."""
@@ -215,15 +212,13 @@ class TimeReadingDoor(ReadingDoor):
         every = replace(span, last_n=None, since_us=None)
         return await self._history.traces(tenant, subject, SCOPE, every, most=None)
 
-    async def _holds_inside(
-        self, tenant: str, subject: Subject, names: dict[str, list[str]], query: Query, span: Span
-    ) -> bool:
+    async def _holds_inside(self, tenant: str, subject: Subject, names: list[str], query: Query, span: Span) -> bool:
         """Tell whether q and the geo query hold of the instances inside the interval."""
         if query.q is None and query.geo is None:
             return True
         every = replace(span, last_n=None)
         attrs: Attrs = {}
-        for name in query.names() & names.keys():
+        for name in query.names().intersection(names):
             traces = await self._history.traces(tenant, subject, name, every, most=None)
             attrs[name] = [trace.instance for trace in traces if not trace.is_deleted]
         return _fits(Query(q=query.q, geo=query.geo), subject, attrs)
@@ -232,7 +227,7 @@ class TimeReadingDoor(ReadingDoor):
         self,
         act: Act,
         subject: Subject,
-        names: Mapping[str, list[str]],
+        names: list[str],
         span: Span,
         projection: Projection,
         *,
@@ -241,20 +236,16 @@ class TimeReadingDoor(ReadingDoor):
         """Return what is told of one entity, before an answer is cut."""
         tenant, some = act.tenant, projection.datasets
         shown = [name for name in names if not projection.attrs or name in projection.attrs]
-        datasets = {name: [one for one in names[name] if not some or (one or "@none") in some] for name in shown}
         if span.form == "aggregated":
-            return await self._summed(tenant, subject, datasets, span, stretches)
-        every = stretches is not ALWAYS or some
+            return await self._summed(tenant, subject, shown, span, some, stretches=stretches)
+        every = stretches is not ALWAYS or bool(some)
         traces: dict[str, list[Trace]] = {}
         for name in shown:
             most = None if every else self._page_instances + 1
-            there = await self._history.traces(
-                tenant, subject, name, replace(span, last_n=None) if every else span, most=most
-            )
+            wider = replace(span, last_n=None) if every else span
+            there = await self._history.traces(tenant, subject, name, wider, most=most)
             if every:
-                there = [
-                    one for one in there if one.dataset_id in datasets[name] and _meets(one.sort_us(span), stretches)
-                ]
+                there = [one for one in there if _in(one.dataset_id, some) and _meets(one.sort_us(span), stretches)]
                 there = there if span.last_n is None else there[::-1][: span.last_n]
             traces[name] = there
         traces[SCOPE] = _carried(await self._scope_traces(tenant, subject, span), span)
@@ -262,13 +253,13 @@ class TimeReadingDoor(ReadingDoor):
         return Evolution(subject, {name: traces[name] for name in kinds}, kinds)
 
     async def _summed(
-        self, tenant: str, subject: Subject, names: Mapping[str, list[str]], span: Span, stretches: Stretches
+        self, tenant: str, subject: Subject, names: list[str], span: Span, some: frozenset[str], *, stretches: Stretches
     ) -> Sums:
         sums = Sums(subject, {}, {})
-        for name, datasets in names.items():
-            kind, found = await self._history.series(tenant, subject, name, datasets, span)
-            bounded = {dataset_id: within(one, stretches) for dataset_id, one in found.items()}
-            parts = {dataset_id: one for dataset_id, one in bounded.items() if len(one.times)}
+        for name in names:
+            kind, found = await self._history.series(tenant, subject, name, span)
+            bounded = {one: within(series, stretches) for one, series in found.items() if _in(one, some)}
+            parts = {one: series for one, series in bounded.items() if len(series.times)}
             if parts:
                 sums.series[name], sums.kinds[name] = parts, kind
         return sums
@@ -291,6 +282,11 @@ def _carried(scopes: list[Trace], span: Span) -> list[Trace]:
     before = [one for one in scopes if one.sort_us(span) < since_us and not one.is_deleted]
     held = [*before[-1:], *inside]
     return held if span.last_n is None else held[::-1][: span.last_n]
+
+
+def _in(dataset_id: str, datasets: frozenset[str]) -> bool:
+    """Tell whether a dataset is one of those that are wanted; all are when none is named."""
+    return not datasets or (dataset_id or "@none") in datasets
 
 
 def _meets(at_us: int, stretches: Stretches) -> bool:

@@ -197,7 +197,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
 
         async def attempt() -> None:
             subject, _ = await self._subject(act, entity_id, "read")
-            known = (await self._history.names(act.tenant, subject)).get(name, [])
+            known = await self._history.datasets(act.tenant, subject, name)
             if not known or not (every or dataset in known):
                 raise ResourceNotFound("The evolution has no such attribute, or none with this datasetId.")
             decision = self._may_write(act, subject, {name: []})

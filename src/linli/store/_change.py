@@ -334,20 +334,19 @@ class Store(Protocol):
         tenant: str,
         entity_id: str,
         attr: str,
-        dataset_id: str,
         *,
         since_us: int | None = None,
         until_us: int | None = None,
         by: By = "observed",
-    ) -> Numbers:
-        """Return times and numbers of all facts of one dataset that are numbers, oldest first.
+    ) -> dict[str, Numbers]:
+        """Return times and numbers of all facts of an attribute that are numbers, by dataset and oldest first.
 
         Shapes: both (n,). Units: microseconds; whatever the attribute is measured in.
         """
         ...
 
-    async def past_names(self, tenant: str, entity_id: str) -> list[tuple[str, str]]:
-        """Return every attribute and dataset of which an entity has any history, in this order."""
+    async def past_names(self, tenant: str, entity_id: str) -> list[str]:
+        """Return every attribute of which an entity has any history, in the order of their names."""
         ...
 
     async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:

@@ -138,26 +138,27 @@ class MemoryStore:
         tenant: str,
         entity_id: str,
         attr: str,
-        dataset_id: str,
         *,
         since_us: int | None = None,
         until_us: int | None = None,
         by: By = "observed",
-    ) -> Numbers:
-        """Return times and numbers, oldest first. See Store."""
+    ) -> dict[str, Numbers]:
+        """Return times and numbers by dataset, oldest first. See Store."""
         rows = await self.past(
             tenant, entity_id, attr, since_us=since_us, until_us=until_us, by=by, newest_first=False, limit=_ALL
         )
-        dated = [
-            (_time(row, by), row.fact.number)
-            for row in rows
-            if row.fact.dataset_id == dataset_id and row.fact.number is not None
-        ]
-        return np.array([t for t, _ in dated], np.int64), np.array([n for _, n in dated], np.float64)
+        dated: dict[str, list[tuple[int, float]]] = {}
+        for row in rows:
+            if row.fact.number is not None:
+                dated.setdefault(row.fact.dataset_id, []).append((_time(row, by) or 0, row.fact.number))
+        return {
+            dataset_id: (np.array([t for t, _ in pairs], np.int64), np.array([n for _, n in pairs], np.float64))
+            for dataset_id, pairs in sorted(dated.items())
+        }
 
-    async def past_names(self, tenant: str, entity_id: str) -> list[tuple[str, str]]:
+    async def past_names(self, tenant: str, entity_id: str) -> list[str]:
         """Return what has any history. See Store."""
-        return sorted({(row.fact.attr, row.fact.dataset_id) for row in self._past_of(tenant, entity_id, None)})
+        return sorted({row.fact.attr for row in self._past_of(tenant, entity_id, None)})
 
     async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:
         """Return what stood at a position of the log. See Store."""

@@ -14,7 +14,7 @@ _SQL = queries("read")
 _TIME: dict[By, str] = {"observed": "observed_us", "written": "at_us"}
 _FIRST_US, _LAST_US = -(2**63), 2**63 - 1
 
-_TIME_AND_NUMBER = np.dtype([("time", np.int64), ("number", np.float64)])
+_DATED = np.dtype([("dataset", object), ("time", np.int64), ("number", np.float64)])
 
 Query = tuple[str, tuple[Any, ...]]
 
@@ -38,22 +38,26 @@ def past_query(
 
 
 def numbers_query(sql: str, *which: str, since_us: int | None, until_us: int | None, by: By) -> Query:
-    """Return the query for times and numbers; `which`: tenant, entity, attribute, dataset."""
+    """Return the query for times and numbers; `which`: tenant, entity, attribute."""
     return sql.format(time=_TIME[by]), (*which, *_between(since_us, until_us))
 
 
-def as_arrays(rows: list[tuple[int, float]]) -> Numbers:
-    """Return rows of (time, number), which come as they were written, as two arrays in the order of time."""
-    table = np.fromiter(rows, _TIME_AND_NUMBER, len(rows))
-    return _in_order(table["time"], table["number"])
+def as_arrays(rows: list[tuple[str, int, float]]) -> dict[str, Numbers]:
+    """Return rows of (dataset, time, number), which come as they were written, as two arrays in the order of time."""
+    table = np.fromiter(rows, _DATED, len(rows))
+    datasets = set(table["dataset"].tolist())
+    parts = {one: table if len(datasets) == 1 else table[table["dataset"] == one] for one in sorted(datasets)}
+    return {one: _in_order(part["time"], part["number"]) for one, part in parts.items()}
 
 
-def arrays_of_bytes(rows: list[tuple[bytes | None, bytes | None]]) -> Numbers:
-    """Return the same of one row that holds all times and all numbers, eight bytes each, as the network orders them."""
-    times, numbers = rows[0]
-    return _in_order(
-        np.frombuffer(times or b"", ">i8").astype(np.int64), np.frombuffer(numbers or b"", ">f8").astype(np.float64)
-    )
+def arrays_of_bytes(rows: list[tuple[str, bytes, bytes]]) -> dict[str, Numbers]:
+    """Return the same of rows that hold all times and all numbers, eight bytes each, as the network orders them."""
+    return {
+        dataset_id: _in_order(
+            np.frombuffer(times, ">i8").astype(np.int64), np.frombuffer(numbers, ">f8").astype(np.float64)
+        )
+        for dataset_id, times, numbers in sorted(rows)
+    }
 
 
 def _in_order(times: npt.NDArray[np.int64], numbers: npt.NDArray[np.float64]) -> Numbers:

@@ -16,8 +16,10 @@ from ._tasks import Claim
 class SqlReads(ABC):
     """The reading half of a store over `_read`."""
 
-    def __init__(self, sql: Mapping[str, str], finder: Finder, arrays: Callable[[list[Any]], Numbers]) -> None:
-        """Read by the queries of an engine; `arrays` turns the rows of `numbers` into two arrays."""
+    def __init__(
+        self, sql: Mapping[str, str], finder: Finder, arrays: Callable[[list[Any]], dict[str, Numbers]]
+    ) -> None:
+        """Read by the queries of an engine; `arrays` turns the rows of `numbers` into arrays."""
         self._sql = sql
         self._finder = finder
         self._arrays = arrays
@@ -74,21 +76,19 @@ class SqlReads(ABC):
         tenant: str,
         entity_id: str,
         attr: str,
-        dataset_id: str,
         *,
         since_us: int | None = None,
         until_us: int | None = None,
         by: By = "observed",
-    ) -> Numbers:
-        """Return times and numbers, oldest first. See Store."""
-        which = (tenant, entity_id, attr, dataset_id)
+    ) -> dict[str, Numbers]:
+        """Return times and numbers by dataset, oldest first. See Store."""
+        which = (tenant, entity_id, attr)
         query = numbers_query(self._sql["numbers"], *which, since_us=since_us, until_us=until_us, by=by)
         return self._arrays(await self._read(*query))
 
-    async def past_names(self, tenant: str, entity_id: str) -> list[tuple[str, str]]:
+    async def past_names(self, tenant: str, entity_id: str) -> list[str]:
         """Return what has any history. See Store."""
-        rows = await self._read(self._sql["past_names"], (tenant, entity_id))
-        return [(attr, dataset_id) for attr, dataset_id in rows]
+        return [attr for (attr,) in await self._read(self._sql["past_names"], (tenant, entity_id) * 2)]
 
     async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:
         """Return what stood at a position of the log. See Store."""

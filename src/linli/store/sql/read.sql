@@ -31,12 +31,18 @@ ORDER BY {time} {way}, seq {way}, attr {way}, nth {way} LIMIT ?;
 AND attr = ?
 
 -- numbers
-SELECT {time}, number FROM history
-WHERE tenant = ? AND entity_id = ? AND attr = ? AND dataset_id = ? AND number IS NOT NULL AND {time} >= ? AND {time} < ?
+SELECT dataset_id, {time}, number FROM history
+WHERE tenant = ? AND entity_id = ? AND attr = ? AND number IS NOT NULL AND {time} >= ? AND {time} < ?
 ORDER BY seq, nth;
 
 -- past_names
-SELECT DISTINCT attr, dataset_id FROM history WHERE tenant = ? AND entity_id = ? ORDER BY attr, dataset_id;
+WITH RECURSIVE one (attr) AS (
+    SELECT min(attr) FROM history WHERE tenant = ? AND entity_id = ?
+    UNION ALL
+    SELECT (SELECT min(h.attr) FROM history AS h WHERE h.tenant = ? AND h.entity_id = ? AND h.attr > one.attr)
+    FROM one WHERE one.attr IS NOT NULL
+)
+SELECT attr FROM one WHERE attr IS NOT NULL;
 
 -- as_of
 SELECT seq, nth, at_us, attr, dataset_id, doc, observed_us, number FROM (

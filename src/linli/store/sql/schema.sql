@@ -106,6 +106,10 @@ CREATE TABLE history (
     PRIMARY KEY (tenant, entity_id, attr, seq, nth)
 ) STRICT, WITHOUT ROWID;
 
+-- Only what says when it was observed stands here, with all that sums need.
+CREATE INDEX history_by_observed ON history (tenant, entity_id, attr, observed_us, seq, nth, dataset_id, number)
+WHERE observed_us IS NOT NULL;
+
 CREATE TABLE timer (
     tenant TEXT NOT NULL,
     entity_id TEXT NOT NULL,

@@ -64,6 +64,10 @@ CREATE TABLE history (
     PRIMARY KEY (tenant, entity_id, attr, seq, nth)
 ) STRICT, WITHOUT ROWID;
 
+-- Only what says when it was observed stands here, with all that sums need.
+CREATE INDEX history_by_observed ON history (tenant, entity_id, attr, observed_us, seq, nth, dataset_id, number)
+WHERE observed_us IS NOT NULL;
+
 -- What the broker wrote says when it was observed, in UTC with up to six places, and what its value is.
 INSERT INTO history
 WITH said AS (

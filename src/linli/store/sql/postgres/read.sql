@@ -2,12 +2,11 @@
 -- "OFFSET 0" keeps the planner from turning the order of a join round.
 
 -- numbers
-SELECT string_agg(int8send({time}), ''), string_agg(float8send(number), '') FROM (
-    SELECT {time}, number FROM history
-    WHERE tenant = ? AND entity_id = ? AND attr = ? AND dataset_id = ? AND number IS NOT NULL
-        AND {time} >= ? AND {time} < ?
+SELECT dataset_id, string_agg(int8send({time}), ''), string_agg(float8send(number), '') FROM (
+    SELECT dataset_id, {time}, number FROM history
+    WHERE tenant = ? AND entity_id = ? AND attr = ? AND number IS NOT NULL AND {time} >= ? AND {time} < ?
     ORDER BY seq, nth
-) AS dated;
+) AS dated GROUP BY dataset_id;
 
 -- from_all
 FROM entity AS e WHERE e.row > ? AND e.tenant = ?

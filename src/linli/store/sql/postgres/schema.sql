@@ -122,6 +122,10 @@ CREATE TABLE history (
     PRIMARY KEY (tenant, entity_id, attr, seq, nth)
 );
 
+-- Only what says when it was observed stands here, with all that sums need.
+CREATE INDEX history_by_observed ON history (tenant, entity_id, attr, observed_us, seq, nth, dataset_id, number)
+WHERE observed_us IS NOT NULL;
+
 CREATE TABLE timer (
     tenant text COLLATE "C" NOT NULL,
     entity_id text COLLATE "C" NOT NULL,
