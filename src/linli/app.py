@@ -18,7 +18,7 @@ from linli.store import Store, open_store
 from linli.travel import Network
 from linli.trust import Act, AllowTable, NodeSecret, Principal, Sessions
 from linli.vocab import vocabulary
-from linli.web import HOSTS, SIGN_IN, Asking, BrokerApp, BrokerDoors, Doors, Live, Person, PressToOffer, WebApp
+from linli.web import HOSTS, SIGN_IN, Asking, BrokerApp, BrokerDoors, Doors, Health, Live, Person, PressToOffer, WebApp
 
 NODE_CODE = setting("node.code", "990101000000", "Region code of this node, 12 digits; it stands in the ids made here.")
 NODE_SCOPE = setting(
@@ -44,6 +44,9 @@ CONTEXT_HOSTS = setting("contexts.allow", [], "Hosts (host or host:port) from wh
 CONTEXT_WAIT = setting(
     "contexts.wait_s", 0.0, "How long a request waits for an @context that is being fetched, in seconds."
 )
+
+#: settings beside the caps that bound something
+LIMITS = frozenset({CONTEXT_WAIT, CONNECT_S, TOTAL_S, PAGE_INSTANCES, KEEP_S, "store.pending_max"})
 
 STARTING = Act(Principal("engine:app", "engine", ("/",)), "operation")
 
@@ -157,6 +160,10 @@ async def build(plan: Plan) -> Node:
         home_scope=settings[NODE_SCOPE],
         tuning=Tuning.of(settings),
     )
+
+    async def behind() -> Mapping[str, object]:
+        return {"dispatchBehind": await dispatch.behind()}
+
     live = Live(broker)
     pressing = PressToOffer(broker)
     live.observe(pressing.observe)
@@ -174,7 +181,7 @@ async def build(plan: Plan) -> Node:
         pressing=pressing,
         name=plan.name or {"zh": settings[NODE_NAME_ZH], "en": settings[NODE_NAME_EN]},
         phone=plan.phone or settings[NODE_PHONE],
-        trouble=lambda: store.trouble,
+        health=Health(broker, lambda: store.trouble, _limits(settings), behind),
         zone=_zone(settings[NODE_ZONE]),
         people=plan.people,
     )
@@ -243,9 +250,15 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
             sign_in=plan.sign_in or settings[SIGN_IN],
             hosts=settings[HOSTS],
         ),
-        trouble=lambda: store.trouble,
+        health=Health(broker, lambda: store.trouble, _limits(settings)),
     )
     return BrokerNode(store, egress, broker, BrokerApp(doors), doors)
+
+
+def _limits(settings: Settings) -> Mapping[str, object]:
+    """Return all settings that bound something, for the health page."""
+    names = (one.name for one in Settings.declared())
+    return {name: settings[name] for name in names if name.startswith("caps.") or name in LIMITS}
 
 
 def _mapped(file: Path) -> Mapping[str, Path]:

@@ -9,6 +9,7 @@ from ._app import WebApp
 from ._asking import HOSTS, SIGN_IN, Asking
 from ._broker_app import BrokerApp, BrokerDoors
 from ._doors import Doors
+from ._health import Health
 from ._live import Live
 from ._people import Person
 from ._pressing import PressToOffer
@@ -20,6 +21,7 @@ __all__ = [
     "BrokerApp",
     "BrokerDoors",
     "Doors",
+    "Health",
     "Live",
     "Person",
     "PressToOffer",

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from ._answers import ERRORS, answer
+from ._answers import ERRORS
 from ._api import Api
 from ._city import City
 from ._doors import Doors
@@ -24,30 +22,17 @@ class WebApp(Entrance):
     def __init__(self, doors: Doors) -> None:
         """Build the routes on these doors."""
         super().__init__(doors.asking, self._door)
-        self._doors = doors
         self._ngsild = NgsiLd(doors.broker, doors.asking.act)
         self._pages = Starlette(
             routes=[
                 *Api(doors).routes(),
                 *City(doors).routes(),
-                Route("/health", self.health, methods=["GET"]),
+                *doors.health.routes(),
                 Route("/openapi.json", described, methods=["GET"]),
                 *page_routes(FrontDesk(doors)),
             ],
             exception_handlers=ERRORS,
         )
-
-    async def health(self, _: Request) -> Response:
-        """Say whether the disk takes what is written, and how far the engine is behind the log."""
-        doors = self._doors
-        trouble = doors.trouble()
-        state = {
-            "status": "trouble" if trouble else "ok",
-            "store": trouble,
-            "log": await doors.broker.log.head(),
-            "dispatchBehind": await doors.dispatch.behind(),
-        }
-        return answer(state, 503 if trouble else 200)
 
     def _door(self, path: str) -> App:
         return self._ngsild if path.startswith("/ngsi-ld/") else self._pages

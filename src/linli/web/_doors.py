@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from linli.travel import Network
 from linli.trust import AllowTable
 
 from ._asking import Asking
+from ._health import Health
 from ._live import Live
 from ._people import LOOKING, Person
 from ._pressing import PressToOffer
@@ -23,7 +24,7 @@ from ._pressing import PressToOffer
 
 @dataclass(slots=True)
 class Doors:
-    """The rooms below, as app.py built them. `network` None = no map is loaded; `trouble` says why the disk refuses."""
+    """The rooms below, as app.py built them. `network` None = no map is loaded."""
 
     broker: Broker
     dispatch: Dispatch
@@ -36,7 +37,7 @@ class Doors:
     pressing: PressToOffer
     name: dict[str, str]
     phone: str
-    trouble: Callable[[], str | None]
+    health: Health
     zone: str = "Asia/Shanghai"
     people: Sequence[Person] = ()
 
