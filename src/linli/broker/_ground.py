@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
@@ -102,14 +102,19 @@ class Ground:
     @asynccontextmanager
     async def _in_line(self, tenant: str, ids: Iterable[str]) -> AsyncIterator[None]:
         """Stand in line behind all who read, change and write the same entities; else the slower would lose for ever."""
-        async with AsyncExitStack() as held:
+        held: list[asyncio.Lock] = []
+        try:
             for entity_id in sorted(set(ids)):
                 key = (tenant, entity_id)
                 lock = self._locks.get(key)
                 if lock is None:
                     lock = self._locks[key] = asyncio.Lock()
-                await held.enter_async_context(lock)
+                await lock.acquire()
+                held.append(lock)
             yield
+        finally:
+            for lock in held:
+                lock.release()
 
     async def knows_tenant(self, tenant: str) -> bool:
         """Tell whether a tenant exists: the default one does, any other since its first write."""
