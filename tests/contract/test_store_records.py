@@ -53,6 +53,10 @@ async def test_each_loud_write_is_a_log_row_and_a_quiet_one_is_none(store: Store
         (30, "delete", ONE, "record:subscription", "", 4, ()),
     ]
     assert await store.record("default", "subscription", ONE) is None
+    await store.commit(a_change(a_record()))
+    done = await store.commit(a_change(DropRecord("subscription", ONE, quiet=True)))
+    assert done.seq == await store.head("default") == 4
+    assert await store.record("default", "subscription", ONE) is None
 
 
 async def test_a_record_and_an_entity_of_one_id_know_nothing_of_each_other(store: Store) -> None:

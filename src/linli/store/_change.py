@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -247,12 +248,27 @@ class AuditRow(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """A look into a document: `path` leads to a list there, whose elements have something under `member`.
+
+    Not wanted is a document whose list has one element, with a number, a text or a truth value there, which is none of
+    `texts` nor a number from `low` to `high`. A store that cannot look inside returns it all the same.
+    """
+
+    path: tuple[str, ...]
+    member: str
+    low: float = inf
+    high: float = -inf
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Find:
     """Which entities are wanted. All given parts must hold. A store may return too many, never too few.
 
     `types`: any of these. `ids`: any of these. `keys`: each (name, values): any of the values.
     `scopes`: (scope, below): exactly that scope, or with below=True it and all under it; any of these.
-    `box`: the location's box meets this one.
+    `box`: the location's box meets this one. `looks`: all of these, when a page is found; they do not count.
     """
 
     types: tuple[str, ...] = ()
@@ -260,6 +276,7 @@ class Find:
     keys: tuple[tuple[str, tuple[str, ...]], ...] = ()
     scopes: tuple[tuple[str, bool], ...] = ()
     box: Box | None = None
+    looks: tuple[Look, ...] = ()
 
 
 class Chain(Protocol):
@@ -340,6 +357,8 @@ class Store(Protocol):
         by: By = "observed",
     ) -> dict[str, Numbers]:
         """Return times and numbers of all facts of an attribute that are numbers, by dataset and oldest first.
+
+        Numbers of one time come in their own order.
 
         Shapes: both (n,). Units: microseconds; whatever the attribute is measured in.
         """

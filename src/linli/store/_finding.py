@@ -13,7 +13,9 @@ from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from ._change import Box, Find
+import orjson
+
+from ._change import Box, Find, Look
 from ._checks import scope_key
 from ._queries import queries
 
@@ -91,7 +93,15 @@ class Finder:
 
     def planning(self, tenant: str, find: Find, after: int) -> Planning:
         """Plan how to find one page."""
-        ways = self._ways(tenant, find)
+        plan = yield from self._planning(tenant, find, after)
+        looks = [self._look(look) for look in find.looks] if "look" in self._sql else []
+        checks = "".join(f" AND {check}" for check, _ in looks)
+        return replace(
+            plan, body=plan.body + checks, values=(*plan.values, *(one for _, look in looks for one in look))
+        )
+
+    def _planning(self, tenant: str, find: Find, after: int) -> Planning:
+        ways = self._page_ways(tenant, find)
         if find.ids or not ways:
             return self._plan_without_way(tenant, find, after, ways)
         way, number = yield from self._narrowest(ways)
@@ -147,6 +157,23 @@ class Finder:
         rest = [other for other in ways if other is not way]
         checks = "".join(f" AND {other.check}" for other in rest)
         return Plan(body + checks, (*values, *(value for other in rest for value in other.check_values)), order)
+
+    def _look(self, look: Look) -> Query:
+        """Return the check of a look into the document, for an engine that has one."""
+        path = "$" + "".join(f'."{key}"' for key in look.path)
+        inside = f'{path}[0]."{look.member}"'
+        plain, values = self._sql["look_number"], (inside, look.low, look.high)
+        if look.texts:
+            plain, values = f"{plain} OR {self._sql['look_text']}", (*values, inside, self._list(look.texts))
+        return self._sql["look"].format(plain=plain), (*values, inside, path)
+
+    def _page_ways(self, tenant: str, find: Find) -> list[_Way]:
+        """Return the ways in to a page: its entities are read anyhow, so a single type is checked on them."""
+        ways = self._ways(tenant, find)
+        if len(find.types) == 1 and "is_of_type" in self._sql:
+            name = orjson.dumps(find.types[0]).decode()
+            ways[-1] = replace(ways[-1], check=self._sql["is_of_type"], check_values=(name,), needs_entity=True)
+        return ways
 
     def _ways(self, tenant: str, find: Find) -> list[_Way]:
         ways = [self._key_way(tenant, name, values) for name, values in find.keys]

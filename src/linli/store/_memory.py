@@ -153,7 +153,7 @@ class MemoryStore:
                 dated.setdefault(row.fact.dataset_id, []).append((_time(row, by) or 0, row.fact.number))
         return {
             dataset_id: (np.array([t for t, _ in pairs], np.int64), np.array([n for _, n in pairs], np.float64))
-            for dataset_id, pairs in sorted(dated.items())
+            for dataset_id, pairs in sorted((name, sorted(pairs)) for name, pairs in dated.items())
         }
 
     async def past_names(self, tenant: str, entity_id: str) -> list[str]:

@@ -43,7 +43,7 @@ def numbers_query(sql: str, *which: str, since_us: int | None, until_us: int | N
 
 
 def as_arrays(rows: list[tuple[str, int, float]]) -> dict[str, Numbers]:
-    """Return rows of (dataset, time, number), which come as they were written, as two arrays in the order of time."""
+    """Return rows of (dataset, time, number) as two arrays in the order of time."""
     table = np.fromiter(rows, _DATED, len(rows))
     datasets = set(table["dataset"].tolist())
     parts = {one: table if len(datasets) == 1 else table[table["dataset"] == one] for one in sorted(datasets)}
@@ -61,7 +61,7 @@ def arrays_of_bytes(rows: list[tuple[str, bytes, bytes]]) -> dict[str, Numbers]:
 
 
 def _in_order(times: npt.NDArray[np.int64], numbers: npt.NDArray[np.float64]) -> Numbers:
-    order = np.argsort(times, kind="stable")
+    order = np.lexsort((numbers, times))
     return times[order], numbers[order]
 
 

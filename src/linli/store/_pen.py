@@ -12,6 +12,8 @@ from ._ledger import Counters, Ledger, RecordStanding, Row, Standing, wanted
 from ._queries import queries
 
 _SQL = queries("write")
+#: statements that work on history as filed
+_ON_FILED = frozenset({"history_delete", "attr_delete", "dataset_delete", "fact_update", "fact_delete"})
 
 
 class Pen:
@@ -21,6 +23,12 @@ class Pen:
         """Write on `connection`; `chain` links audit rows."""
         self._connection = connection
         self._chain = chain
+        #: how many rows of history wait to be filed; it may be too many after a transaction that was lost
+        self.unfiled = 0
+
+    def count_unfiled(self) -> None:
+        """Learn how much waits in a file that was just opened."""
+        self.unfiled = self._one(_SQL["unfiled"], ()) or 0
 
     def open(self, changes: Iterable[Change]) -> Ledger:
         """Return a ledger that knows what these Changes will ask for; the transaction is open."""
@@ -48,10 +56,22 @@ class Pen:
     def write(self, ledger: Ledger) -> None:
         """Write what was gathered, before COMMIT."""
         for statement, rows in ledger.rows():
-            if rows:
-                self._connection.executemany(_SQL[statement], rows)
+            if not rows:
+                continue
+            if statement in _ON_FILED:
+                self.file()
+            self._connection.executemany(_SQL[statement], rows)
+            if statement == "history_insert":
+                self.unfiled += len(rows)
         at = ledger.counters
         self._connection.execute(_SQL["counters_put"], (at.row, at.seq, at.tx))
+
+    def file(self) -> None:
+        """File what waits under its attributes, in their order: so each page of them is written once for many rows."""
+        if self.unfiled:
+            self._connection.execute(_SQL["file"])
+            self._connection.execute(_SQL["unfiled_delete"])
+            self.unfiled = 0
 
     def holds(self, ledger: Ledger) -> bool:
         """Tell whether the file holds the numbers of `ledger`: whether a COMMIT that complained took effect."""

@@ -29,9 +29,9 @@ def queries_in(path: str) -> Mapping[str, str]:
 
 @lru_cache(4096)
 def numbered(sql: str) -> str:
-    """Return a query with its places for values written as PostgreSQL wants them: $1, $2."""
+    """Return a query with its places for values, "?" or "?1", written as PostgreSQL wants them: $1, $2."""
     places = count(1)
-    return re.sub(r"\?", lambda _: f"${next(places)}", sql)
+    return re.sub(r"\?(\d*)", lambda place: f"${place[1] or next(places)}", sql)
 
 
 def sql_text(path: str) -> str:

@@ -88,7 +88,7 @@ class SqlReads(ABC):
 
     async def past_names(self, tenant: str, entity_id: str) -> list[str]:
         """Return what has any history. See Store."""
-        return [attr for (attr,) in await self._read(self._sql["past_names"], (tenant, entity_id) * 2)]
+        return [attr for (attr,) in await self._read(self._sql["past_names"], (tenant, entity_id))]
 
     async def as_of(self, tenant: str, entity_id: str, seq: int) -> list[Past]:
         """Return what stood at a position of the log. See Store."""

@@ -91,7 +91,9 @@ class SqliteStore(SqlReads):
         try:
             writing = open_writer(path, sync, vfs)
             store = cls(path, lock, writing, open_reader(path, vfs), Shelf(bytes_cache_mb * _MB))
-            store._writer = Writer(writing, Pen(writing, chain), pending_max, store, checkpoint_pages)
+            pen = Pen(writing, chain)
+            pen.count_unfiled()
+            store._writer = Writer(writing, pen, pending_max, store, checkpoint_pages)
         except BaseException:
             os.close(lock)
             raise

@@ -4,7 +4,8 @@ A piece of work waits in a bounded queue. The thread takes all that wait, opens 
 writes what the ledger gathered, commits (which syncs), and only then answers all of them by one call into the event loop.
 There is no timer: alone, a Change is committed at once; under load, many share one sync.
 
-Pages that pile up in the WAL are moved into the database after the answers have gone out, never inside a COMMIT.
+Pages that pile up in the WAL are moved into the database after the answers have gone out, never inside a COMMIT; and so
+are rows of history filed under their attributes.
 
 A Change that is refused is refused before anything of it is written. When the transaction itself is lost (the disk is
 full, a sync fails), it is rolled back and each piece is tried again by itself, so that only the guilty ones fail;
@@ -29,6 +30,8 @@ from ._change import Change
 from ._ledger import Ledger
 from ._pen import Pen
 from ._tasks import Audience, Batch, Claim, Outcome, Task, TransactionLost, answer, take
+
+_UNFILED_MAX = 4_000  # rows of history: few enough to be looked through by every question about the past
 
 _log = structlog.get_logger("linli.store")
 
@@ -80,6 +83,8 @@ class Writer:
     def _run(self) -> None:
         while tasks := self._take():
             self._settle(tasks)
+            if self._pen.unfiled >= _UNFILED_MAX:
+                self._file()
             if self._wal_pages >= self._checkpoint_pages:
                 self._checkpoint()
 
@@ -93,6 +98,15 @@ class Writer:
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
         except apsw.Error as error:
             self._trouble(error, "store.checkpoint.failed")
+
+    def _file(self) -> None:
+        """File history; a failure costs only time, for what is not filed can be read all the same."""
+        try:
+            with self._connection:
+                self._pen.file()
+        except apsw.Error as error:
+            self._pen.count_unfiled()
+            self._trouble(error, "store.filing.failed")
 
     def _take(self) -> list[Task]:
         """Return what waits, up to a bound; [] when closed and empty."""

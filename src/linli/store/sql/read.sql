@@ -32,17 +32,19 @@ AND attr = ?
 
 -- numbers
 SELECT dataset_id, {time}, number FROM history
-WHERE tenant = ? AND entity_id = ? AND attr = ? AND number IS NOT NULL AND {time} >= ? AND {time} < ?
-ORDER BY seq, nth;
+WHERE tenant = ? AND entity_id = ? AND attr = ? AND number IS NOT NULL AND {time} >= ? AND {time} < ?;
 
 -- past_names
 WITH RECURSIVE one (attr) AS (
-    SELECT min(attr) FROM history WHERE tenant = ? AND entity_id = ?
+    SELECT min(attr) FROM filed WHERE tenant = ?1 AND entity_id = ?2
     UNION ALL
-    SELECT (SELECT min(h.attr) FROM history AS h WHERE h.tenant = ? AND h.entity_id = ? AND h.attr > one.attr)
+    SELECT (SELECT min(f.attr) FROM filed AS f WHERE f.tenant = ?1 AND f.entity_id = ?2 AND f.attr > one.attr)
     FROM one WHERE one.attr IS NOT NULL
 )
-SELECT attr FROM one WHERE attr IS NOT NULL;
+SELECT attr FROM one WHERE attr IS NOT NULL
+UNION
+SELECT attr FROM unfiled WHERE tenant = ?1 AND entity_id = ?2
+ORDER BY attr;
 
 -- as_of
 SELECT seq, nth, at_us, attr, dataset_id, doc, observed_us, number FROM (
@@ -135,6 +137,19 @@ EXISTS (SELECT 1 FROM place AS p
 
 -- is_of_rows
 e.row IN ({rows})
+
+-- is_of_type
+instr(e.types, ?) > 0
+
+-- look
+({plain} OR coalesce(json_type(CAST(e.doc AS TEXT), ?), 'array') IN ('array', 'object')
+    OR json_array_length(CAST(e.doc AS TEXT), ?) > 1)
+
+-- look_number
+json_extract(CAST(e.doc AS TEXT), ?) BETWEEN ? AND ?
+
+-- look_text
+json_extract(CAST(e.doc AS TEXT), ?) IN (SELECT value FROM json_each(?))
 
 -- is_in_scopes
 EXISTS (SELECT 1 FROM json_each(e.scopes) AS s WHERE {scopes})

@@ -91,8 +91,9 @@ CREATE TABLE log (
     PRIMARY KEY (tenant, seq)
 ) STRICT, WITHOUT ROWID;
 
--- The first value of an attribute comes here only when it no longer stands in its entity.
-CREATE TABLE history (
+-- History: the first value of an attribute comes here only when it no longer stands in its entity. New rows are appended
+-- to "unfiled", where they cost least, and filed under their attributes by the thousand.
+CREATE TABLE filed (
     tenant TEXT NOT NULL,
     entity_id TEXT NOT NULL,
     attr TEXT NOT NULL,
@@ -106,8 +107,27 @@ CREATE TABLE history (
     PRIMARY KEY (tenant, entity_id, attr, seq, nth)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE unfiled (
+    tenant TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    attr TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    nth INTEGER NOT NULL,
+    dataset_id TEXT NOT NULL,
+    at_us INTEGER NOT NULL,
+    observed_us INTEGER,
+    number REAL,
+    doc BLOB,
+    PRIMARY KEY (seq, nth)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW history AS
+SELECT tenant, entity_id, attr, seq, nth, dataset_id, at_us, observed_us, number, doc FROM filed
+UNION ALL
+SELECT tenant, entity_id, attr, seq, nth, dataset_id, at_us, observed_us, number, doc FROM unfiled;
+
 -- Only what says when it was observed stands here, with all that sums need.
-CREATE INDEX history_by_observed ON history (tenant, entity_id, attr, observed_us, seq, nth, dataset_id, number)
+CREATE INDEX filed_by_observed ON filed (tenant, entity_id, attr, observed_us, seq, nth, dataset_id, number)
 WHERE observed_us IS NOT NULL;
 
 CREATE TABLE timer (

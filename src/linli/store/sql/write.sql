@@ -60,11 +60,11 @@ UPDATE record SET version = ?, modified_us = ?, doc = ? WHERE row = ?;
 DELETE FROM record WHERE row = ?;
 
 -- history_insert
-INSERT INTO history (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
+INSERT INTO unfiled (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- first_insert
-INSERT INTO history (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
+INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
 SELECT ?1, ?2, ?3, ?4,
     (SELECT coalesce(max(nth) + 1, 0) FROM history WHERE tenant = ?1 AND entity_id = ?2 AND attr = ?3 AND seq = ?4),
     ?5, ?6, ?7, ?8, ?9
@@ -72,24 +72,35 @@ WHERE NOT EXISTS (
     SELECT 1 FROM history WHERE tenant = ?1 AND entity_id = ?2 AND attr = ?3 AND seq = ?4 AND dataset_id = ?5
 );
 
+-- unfiled
+SELECT count(*) FROM unfiled;
+
+-- file
+INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, at_us, observed_us, number, doc)
+SELECT tenant, entity_id, attr, seq, nth, dataset_id, at_us, observed_us, number, doc FROM unfiled
+ORDER BY tenant, entity_id, attr, seq, nth;
+
+-- unfiled_delete
+DELETE FROM unfiled;
+
 -- history_delete
-DELETE FROM history WHERE tenant = ? AND entity_id = ?;
+DELETE FROM filed WHERE tenant = ? AND entity_id = ?;
 
 -- attr_delete
-DELETE FROM history WHERE tenant = ? AND entity_id = ? AND attr = ?;
+DELETE FROM filed WHERE tenant = ? AND entity_id = ? AND attr = ?;
 
 -- dataset_delete
-DELETE FROM history WHERE tenant = ? AND entity_id = ? AND attr = ? AND dataset_id = ?;
+DELETE FROM filed WHERE tenant = ? AND entity_id = ? AND attr = ? AND dataset_id = ?;
 
 -- fact_is_there
 SELECT 1 FROM history WHERE tenant = ? AND entity_id = ? AND attr = ? AND seq = ? AND nth = ?;
 
 -- fact_update
-UPDATE history SET dataset_id = ?, observed_us = ?, number = ?, doc = ?
+UPDATE filed SET dataset_id = ?, observed_us = ?, number = ?, doc = ?
 WHERE tenant = ? AND entity_id = ? AND attr = ? AND seq = ? AND nth = ?;
 
 -- fact_delete
-DELETE FROM history WHERE tenant = ? AND entity_id = ? AND attr = ? AND seq = ? AND nth = ?;
+DELETE FROM filed WHERE tenant = ? AND entity_id = ? AND attr = ? AND seq = ? AND nth = ?;
 
 -- log_insert
 INSERT INTO log (seq, at_us, tenant, tx, kind, entity_id, type, scope, version, attrs, actor, purpose)

@@ -5,8 +5,18 @@
 SELECT dataset_id, string_agg(int8send({time}), ''), string_agg(float8send(number), '') FROM (
     SELECT dataset_id, {time}, number FROM history
     WHERE tenant = ? AND entity_id = ? AND attr = ? AND number IS NOT NULL AND {time} >= ? AND {time} < ?
-    ORDER BY seq, nth
 ) AS dated GROUP BY dataset_id;
+
+-- past_names
+WITH RECURSIVE one (attr) AS (
+    (SELECT attr FROM history WHERE tenant = ?1 AND entity_id = ?2 ORDER BY attr LIMIT 1)
+    UNION ALL
+    SELECT (
+        SELECT h.attr FROM history AS h WHERE h.tenant = ?1 AND h.entity_id = ?2 AND h.attr > one.attr
+        ORDER BY h.attr LIMIT 1
+    ) FROM one WHERE one.attr IS NOT NULL
+)
+SELECT attr FROM one WHERE attr IS NOT NULL;
 
 -- from_all
 FROM entity AS e WHERE e.row > ? AND e.tenant = ?
