@@ -125,7 +125,7 @@ class Ground:
     async def _commit(self, change: Change) -> Committed:
         images = await self.changes.drawn(self._store, change)
         try:
-            committed = await self._store.commit(change)
+            committed = await self._store.commit(await self.changes.with_farewells(self._store, change))
             self._tenants.add(change.tenant)
         except (Conflict, AlreadyExists, ResourceNotFound) as error:
             raise Lost(error) from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -29,6 +30,7 @@ from ._matching import Event, Index, fires
 from ._noticing import changed_entity, deleted_entity, letter
 from ._plain import Doc, alive, decoded
 from ._query import paths
+from ._recent import FAREWELL, Image, Key, earlier_farewells, farewell_image
 from ._render import rendered
 from ._sight import Seen
 from ._subscription import KIND, Subscription
@@ -39,8 +41,10 @@ READER = "notifications"
 ROWS_MAX = 1000
 #: pause before new rows are read, so that under load they come many at a time
 LINGER_S = 0.005
-SAVE_S = 0.25
+SAVE_S = 0.1
 LOOK_S = 1.0
+#: how long a start waits for what was written before
+CATCH_UP_S = 1.0
 #: subscriptions judged before others get their turn on the loop
 JUDGED_AT_ONCE = 50
 ROW_TYPE = f"record:{KIND}"
@@ -78,6 +82,7 @@ class NotifyingDoor(SubscriptionDoor):
         for follower in self._followers.values():
             await follower.stop()
         self._followers.clear()
+        self.changes.told_us.clear()
         self._leads = False
 
     async def settled(self) -> None:
@@ -117,7 +122,7 @@ class NotifyingDoor(SubscriptionDoor):
         if tenant in self._followers or self._post is None:
             return
         follower = self._followers[tenant] = _Follower(self, tenant, self._post)
-        self.changes.followed.add(tenant)
+        self.changes.told_us[tenant] = 0
         await follower.start()
 
     # what a follower asks
@@ -151,29 +156,58 @@ class NotifyingDoor(SubscriptionDoor):
         """Return up to ROWS_MAX rows after a position, up to another."""
         return [row for row in await self._store.log_since(tenant, seq, limit=ROWS_MAX) if row.seq <= head]
 
-    async def save(self, tenant: str, cursor: int, changed: Iterable[Mailbox], gone: Iterable[str]) -> None:
-        """Keep what was counted, and up to where the log needs not be read again. Raises: LinliError."""
+    async def save(self, tenant: str, cursor: int, changed: Iterable[Mailbox], gone: Iterable[tuple[str, str]]) -> None:
+        """Keep what was counted, and up to where the log needs not be read again; drop records (kind, id) if there.
+
+        Raises: LinliError.
+        """
         records: list[PutRecord | DropRecord] = [
             PutRecord(_counts.KIND, one.subscription.id, one.counts.kept(), quiet=True) for one in changed
         ]
+        dropped: dict[tuple[str, str], None] = {}
+        for kind, one in gone:
+            record = await self._store.record(tenant, kind, one)
+            if record is not None:
+                dropped[kind, one] = None
+                dropped.update(((kind, each), None) for each in (earlier_farewells(record) if kind == FAREWELL else ()))
         records += [
-            DropRecord(_counts.KIND, one)
-            for one in gone
-            if await self._store.record(tenant, _counts.KIND, one) is not None
+            DropRecord(kind, one, quiet=True)
+            for kind, one in dropped
+            if await self._store.record(tenant, kind, one) is not None
         ]
         now_us = self._clock.now_us()
         await self._store.commit(
             Change(tenant, "engine:broker", "operation", now_us, records=tuple(records), cursor=(READER, cursor))
         )
 
+    async def farewells(self, tenant: str) -> list[str]:
+        """Return the ids of all farewells of a tenant that belong to deletions."""
+        found: dict[str, None] = {}
+        earlier: set[str] = set()
+        after = 0
+        while page := await self._store.records(tenant, FAREWELL, after=after, limit=ROWS_MAX):
+            for record in page:
+                found[record.record_id] = None
+                earlier.update(earlier_farewells(record))
+            after = page[-1].row
+        return [one for one in found if one not in earlier]
+
     async def now_subscribed(self, tenant: str, subscription_id: str) -> Subscription | None:
         """Return a subscription as it stands now; None when it is gone."""
         record = await self._store.record(tenant, KIND, subscription_id)
         return None if record is None else await self.compiled_subscription(tenant, record)
 
-    async def touched(self, row: LogRow) -> tuple[tuple[str, ...], frozenset[str]]:
+    async def image(self, row: LogRow) -> Image | None:
+        """Return the entity before and after a write, while that is remembered or, of a deleted one, kept."""
+        image = self.changes.image(Key.of(row))
+        return await self._farewell(row) if image is None and row.kind == "delete" else image
+
+    async def _farewell(self, row: LogRow) -> Image | None:
+        kept = await self._store.record(row.tenant, FAREWELL, Key.of(row).record_id)
+        return None if kept is None else farewell_image(kept)
+
+    async def touched(self, row: LogRow, image: Image | None) -> tuple[tuple[str, ...], frozenset[str]]:
         """Return types and touched attributes of a row, by their names in documents."""
-        image = self.changes.image(row.tenant, row.entity_id, row.version, deleted=row.kind == "delete")
         types: tuple[str, ...] = (row.type,)
         if image is not None:
             types = image.types
@@ -182,9 +216,8 @@ class NotifyingDoor(SubscriptionDoor):
         inner = self._names.inner
         return tuple(map(inner, types)), frozenset(inner(name) for name in row.attrs if name != "scope")
 
-    async def event(self, row: LogRow, attrs: frozenset[str]) -> Event | None:
+    async def event(self, row: LogRow, image: Image | None, attrs: frozenset[str]) -> Event | None:
         """Return a write with the entity before and after it; None when nobody can know it any more."""
-        image = self.changes.image(row.tenant, row.entity_id, row.version, deleted=row.kind == "delete")
         if image is None:
             return await self._rebuilt(row, attrs)
         before: Doc | None = orjson.loads(image.before) if image.before else None
@@ -223,8 +256,8 @@ class NotifyingDoor(SubscriptionDoor):
     async def _rebuilt(self, row: LogRow, attrs: frozenset[str]) -> Event | None:
         """Return a write whose images are gone from memory, from what stands and from history.
 
-        Types and scopes are those of today: history does not keep them. Of an entity that was deleted since, nothing
-        is left but what its row says.
+        Types and scopes are those of today: history does not keep them. Of an entity that was deleted since, its
+        farewell is left.
         """
         stored = await self._store.get(row.tenant, row.entity_id)
         if row.kind == "delete":
@@ -232,10 +265,14 @@ class NotifyingDoor(SubscriptionDoor):
             doc = {"id": row.entity_id, "type": [self._names.inner(row.type)], "scope": scopes, "attrs": {}}
             return Event(row, doc, None, row.at_us, row.at_us, attrs)
         if stored is None or stored.created_seq > row.seq:
-            return None
+            farewell = await self._farewell(row)
+            return None if farewell is None else await self.event(row, farewell, attrs)
         stands = stored.version == row.version
         after = decoded(stored) if stands else await self._as_of(row.tenant, stored, row.seq)
         before = None if row.kind == "create" else await self._as_of(row.tenant, stored, row.seq - 1)
+        kept = None if before is None else orjson.dumps(before)
+        image = Image(kept, orjson.dumps(after), stored.types, stored.created_us, row.at_us)
+        self.changes.keep({Key.of(row): image})  # if the entity is deleted before this is told, its farewell holds it
         return self._living(Event(row, before, after, stored.created_us, row.at_us, attrs))
 
     async def _as_of(self, tenant: str, stored: Stored, seq: int) -> Doc:
@@ -329,8 +366,12 @@ class _Follower:
         #: the last position of the write that is being worked on: nobody may believe to be past it
         self._at = 0
         self._saved = 0
+        self._last_us = 0
         self._changed: dict[str, Mailbox] = {}
-        self._gone: set[str] = set()
+        #: records (kind, id) that have no use any more
+        self._gone: set[tuple[str, str]] = set()
+        #: farewells by the position of their deletion: they go when everybody is told
+        self._farewells: deque[tuple[int, str]] = deque()
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -341,7 +382,12 @@ class _Follower:
             subscription = await self._door.compiled_subscription(self._tenant, record)
             if subscription is not None:
                 self._take_in(subscription, counts.pop(record.record_id, None))
-        self._gone.update(counts)
+        self._gone.update((_counts.KIND, one) for one in counts)
+        head = await self._door.head(self._tenant)
+        self._farewells.extend((head, one) for one in await self._door.farewells(self._tenant))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CATCH_UP_S):
+                await self._catch_up(head)
         self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._keep())]
 
     async def stop(self) -> None:
@@ -365,6 +411,11 @@ class _Follower:
 
     # reading
 
+    async def _catch_up(self, head: int) -> None:
+        """Read what was written before this process began: of what is deleted now, only that is known."""
+        while self._seq < head and (rows := await self._door.old_rows(self._tenant, self._seq, head)):
+            await self._take(rows)
+
     async def _follow(self) -> None:
         failures = 0
         while True:
@@ -387,6 +438,8 @@ class _Follower:
                     mailbox = self.mailboxes.get(subscription_id)
                     if mailbox is not None:
                         mailbox.push(job)
+                self._farewells.extend((row.seq, Key.of(row).record_id) for row in write if row.kind == "delete")
+                self._last_us = write[-1].at_us
                 self._seq = self._at
                 start = end
 
@@ -399,9 +452,10 @@ class _Follower:
                 await self._subscription_changed(row)
             if row.type.startswith("record:") or not row.version or row.kind in ("timer", "audit"):
                 continue
-            types, attrs = await self._door.touched(row)
+            image = await self._door.image(row)
+            types, attrs = await self._door.touched(row, image)
             concerned = index.concerned(row.entity_id, types, attrs, deleted=row.kind == "delete")
-            event = await self._door.event(row, attrs) if concerned else None
+            event = await self._door.event(row, image, attrs) if concerned else None
             if event is None:
                 continue
             for subscription in concerned.values():
@@ -450,7 +504,7 @@ class _Follower:
         self._index.drop(subscription_id)
         self._changed.pop(subscription_id, None)
         if mailbox is not None:
-            self._gone.add(subscription_id)
+            self._gone.add((_counts.KIND, subscription_id))
             await mailbox.end()
 
     # keeping
@@ -462,20 +516,29 @@ class _Follower:
     async def _keep(self) -> None:
         while True:
             await asyncio.sleep(SAVE_S)
-            if self._changed or self._gone or self._seq - self._saved >= ROWS_MAX:
+            cursor = self._cursor()
+            while self._farewells and self._farewells[0][0] <= cursor:
+                self._gone.add((FAREWELL, self._farewells.popleft()[1]))
+            if self._changed or self._gone or cursor - self._saved >= ROWS_MAX:
                 try:
                     await self._save()
                 except LinliError as error:
                     log.warning("broker.notifications.save_failed", tenant=self._tenant, error=error.message)
 
+    def _cursor(self) -> int:
+        """Return up to where nobody needs the log again."""
+        return min((one.done_seq for one in self.mailboxes.values() if not one.idle), default=self._seq)
+
     async def _save(self) -> None:
+        cursor = min(self._cursor(), self._seq)
+        open_us = (one.oldest_us for one in self.mailboxes.values() if not one.idle)
+        told_us = min((at_us - 1 for at_us in open_us), default=self._last_us)
         changed, self._changed = self._changed, {}
         gone, self._gone = self._gone, set()
-        cursor = min((one.done_seq for one in self.mailboxes.values() if not one.idle), default=self._seq)
-        cursor = min(cursor, self._seq)
         try:
             await self._door.save(self._tenant, cursor, changed.values(), gone)
             self._saved = cursor
+            self._door.changes.told_us[self._tenant] = told_us
         except BaseException:
             self._changed = {**changed, **self._changed}
             self._gone |= gone

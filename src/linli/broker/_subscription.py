@@ -38,6 +38,8 @@ TRIGGERS = (
     "attributeDeleted",
 )
 DEFAULT_TRIGGERS = ["attributeCreated", "attributeUpdated"]
+#: triggers that a deletion of an entity can pull
+DELETION_TRIGGERS = frozenset({"entityDeleted", "attributeDeleted"})
 JSON, LD_JSON, GEO_JSON = "application/json", "application/ld+json", "application/geo+json"
 FORMATS = ("normalized", "concise", "keyValues", "simplified")
 LIST_MAX = 500

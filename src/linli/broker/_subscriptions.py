@@ -23,7 +23,9 @@ from ._counts import Counts
 from ._form import checked_id
 from ._ground import Lost
 from ._reading import ReadingDoor
+from ._recent import MOURNED, MOURNED_ID
 from ._subscription import (
+    DELETION_TRIGGERS,
     KIND,
     Body,
     Subscription,
@@ -188,9 +190,11 @@ class SubscriptionDoor(ReadingDoor):
             raise NotAllowed
 
     async def _put_subscription(self, act: Act, subscription_id: str, kept: Body, version: int) -> None:
-        put = PutRecord(KIND, subscription_id, orjson.dumps(kept), expect_version=version)
+        records = [PutRecord(KIND, subscription_id, orjson.dumps(kept), expect_version=version)]
+        if not DELETION_TRIGGERS.isdisjoint(kept["body"].get("notificationTrigger", ())):
+            records.append(PutRecord(MOURNED, MOURNED_ID, b"{}", quiet=True))
         try:
-            await self._commit(self._change(act, records=(put,)))
+            await self._commit(self._change(act, records=tuple(records)))
         except Lost as lost:
             if version:
                 raise

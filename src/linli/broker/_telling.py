@@ -177,6 +177,11 @@ class Mailbox:
         """The position before the first thing that is still to be told."""
         return self._queue[0].seq - 1 if self._queue else self.seen_seq
 
+    @property
+    def oldest_us(self) -> int:
+        """When the first thing was written that is still to be told; 0 when that is not known."""
+        return self._queue[0].at_us if self._queue else 0
+
     def push(self, job: Job) -> None:
         """Take in what is to be told next; a full mailbox remembers only that there is more."""
         if job.seq <= self.seen_seq or self._behind:
