@@ -504,6 +504,16 @@ def test_places_lie_to_each_other_as_asked(georel: str, asked: Any, there: Any, 
 # narrowing: one town in each store, any query over it
 
 STATES = ["received", "offered", "closed"]
+LOADS = [
+    {"type": "Property", "value": 5},
+    {"type": "Property", "value": "5"},
+    {"type": "Property", "value": [1, "x", 5.5]},
+    {"type": "Property", "value": {"@type": "Date", "@value": "x"}},
+    [{"type": "Property", "value": 1}, {"type": "Property", "value": "x", "datasetId": "urn:d:1"}],
+    {"type": "ListProperty", "valueList": [5, "x"]},
+    {"type": "Property", "value": True},
+    {"type": "JsonProperty", "json": {"x": 5}},
+]
 
 
 async def settle(desk: Desk) -> Desk:
@@ -529,6 +539,7 @@ async def settle(desk: Desk) -> Desk:
                 "value": {"type": "LineString", "coordinates": [[117.0, 36.6], [117.0 + n * 0.004, 36.61]]},
             },
         }
+        body["load"] = LOADS[n]
         await desk.broker.create(ADMIN, body, TERMS)
     return desk
 
@@ -555,6 +566,10 @@ ATOMS = st.one_of(
     st.builds("offeredTo=={}".format, st.builds(urn, st.just("Helper"), st.integers(0, 6))),
     st.builds("assigned=={}".format, st.just(urn("Helper", 1))),
     st.builds('dutyState=="{}"'.format, st.sampled_from(["ready", "off"])),
+    st.builds(
+        "load{}{}".format, st.sampled_from(["==", ">", ">=", "<", "<=", "!="]), st.sampled_from(["5", "1", "5.5", "9"])
+    ),
+    st.builds("load=={}".format, st.sampled_from(['"x"', '"5"', '"x","y"', "1..6", "0,9..10", "true"])),
     st.sampled_from(["state", "!dutyState", "!offeredTo", 'homeArea!="x:y"']),
 )
 QS = st.recursive(

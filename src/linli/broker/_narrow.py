@@ -5,11 +5,18 @@ Whatever cannot be said to the store is left out; the evaluator judges every can
 
 from __future__ import annotations
 
-from linli.store import Find
+from collections.abc import Iterator
+from math import inf
+
+from linli.store import Find, Look
 
 from ._keys import Keys, key_text
 from ._names import DEFAULT, Names
-from ._query import And, Compare, Node, Or, Query, ScopeIs, TypeIs
+from ._query import TIMES, And, Compare, Node, Or, Query, ScopeIs, TypeIs
+
+_LOOKED = frozenset({"==", ">", ">=", "<", "<="})
+#: letters with which a name cannot stand in a path into JSON
+_UNFIT = frozenset('"\\')
 
 
 class Narrowing:
@@ -30,6 +37,7 @@ class Narrowing:
             keys=self._found_keys(query.q, short) if query.q and short else (),
             scopes=_scopes(query.scopes) or (),
             box=query.geo.box if query.geo else None,
+            looks=tuple(_looks(query.q)),
         )
 
     def _found_keys(self, node: Node, short_types: frozenset[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -59,6 +67,26 @@ class Narrowing:
         """Return the key under which an attribute stands, if every one of the types has it."""
         pair = (name, self._names.short(name))
         return pair[1] if all(pair in self._keys.of_type(one) for one in short_types) else None
+
+
+def _looks(node: Node | None) -> Iterator[Look]:
+    """Yield looks into the value of attributes, as it stands in documents, that every wanted entity passes."""
+    if isinstance(node, And):
+        for part in node.parts:
+            yield from _looks(part)
+    if not isinstance(node, Compare) or node.op not in _LOOKED or not _UNFIT.isdisjoint(node.path.name):
+        return
+    path, shapes = node.path, {value.shape for value in node.values}
+    if path.subs or path.keys or path.beyond or path.said in TIMES:
+        return
+    if shapes == {"number"}:
+        lows = [value.plain for value in node.values]
+        highs = [(value.to or value).plain for value in node.values]
+        low = -inf if node.op in ("<", "<=") else min(lows)
+        high = inf if node.op in (">", ">=") else max(highs)
+        yield Look(("attrs", path.name), "value", low, high)
+    elif shapes == {"text"} and node.op == "==" and not any(value.to for value in node.values):
+        yield Look(("attrs", path.name), "value", texts=tuple(value.plain for value in node.values))
 
 
 def types_of(query: Query) -> frozenset[str] | None:

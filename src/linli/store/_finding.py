@@ -162,7 +162,8 @@ class Finder:
         """Return the check of a look into the document, for an engine that has one."""
         path = "$" + "".join(f'."{key}"' for key in look.path)
         inside = f'{path}[0]."{look.member}"'
-        plain, values = self._sql["look_number"], (inside, look.low, look.high)
+        plain: str = self._sql["look_number"]
+        values: Values = (inside, look.low, look.high)
         if look.texts:
             plain, values = f"{plain} OR {self._sql['look_text']}", (*values, inside, self._list(look.texts))
         return self._sql["look"].format(plain=plain), (*values, inside, path)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlencode
+from urllib.parse import unquote, urlencode
 
 from linli.base import write_json
 from linli.base.errors import (
@@ -136,7 +136,7 @@ def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str], by
     if len(raw) > bytes_max:
         raise TooLarge(f"The query may hold at most {bytes_max} bytes.")
     try:
-        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, max_num_fields=PARAMETERS_MAX, errors="strict")
+        pairs = _pairs(raw.decode("ascii"))
     except (UnicodeDecodeError, ValueError) as error:
         raise InvalidRequest("The query parameters cannot be read.") from error
     said: dict[str, str] = {}
@@ -149,6 +149,18 @@ def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str], by
             raise InvalidRequest(f"{name}: stands twice.")
         said[name] = value
     return said
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """Return name and value of each parameter, decoded. Raises: UnicodeDecodeError. ValueError: too many."""
+    parts = [part.partition("=") for part in text.split("&") if part]
+    if len(parts) > PARAMETERS_MAX:
+        raise ValueError(f"more than {PARAMETERS_MAX} parameters")
+    return [(_decoded(name), _decoded(value)) for name, _, value in parts]
+
+
+def _decoded(text: str) -> str:
+    return unquote(text.replace("+", " "), errors="strict") if "%" in text or "+" in text else text
 
 
 def number_of(said: Mapping[str, str], name: str, default: int, most: int) -> int:
