@@ -92,3 +92,7 @@ def test_4_23_pages_and_counts_keep_the_order(shelf: Door) -> None:
     assert [one["id"][-1] for page in pages for one in page.json] == ["2", "1", "4", "3"]
     assert {page.header("ngsild-results-count") for page in pages} == {"4"}
     assert ["next" in " ".join(page.all("link")) for page in pages] == [True, False]
+
+
+def test_4_23_nobody_looks_too_far_into_an_order(shelf: Door) -> None:
+    assert shelf.find(type="Book", orderBy="title", offset="10000").error == "TooManyResults"

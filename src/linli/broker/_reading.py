@@ -8,7 +8,7 @@ from heapq import merge, nsmallest
 from typing import Any
 
 from linli.base import write_json
-from linli.base.errors import BadRequestData, ResourceNotFound
+from linli.base.errors import BadRequestData, ResourceNotFound, TooManyResults
 from linli.store import Stored
 from linli.trust import Act, Decision, Verb
 
@@ -25,7 +25,8 @@ from ._render import rendered
 from ._sight import OWNER_ATTRS, Seen
 from ._terms import Terms
 
-#: how many entities are remembered beyond the page while the order of all is found
+#: how far into an order somebody may look: so many entities are held until the order of all is known
+ORDERED_MAX = 10_000
 _ORDERED_SPARE = 1000
 
 
@@ -285,6 +286,8 @@ class ReadingDoor(Ground):
     ) -> tuple[list[_Hit], int]:
         """Return a page in an order, and how many there are in all; no more of them are held than the page needs."""
         wanted_first = offset + limit
+        if wanted_first > ORDERED_MAX:
+            raise TooManyResults(f"orderBy: only the first {ORDERED_MAX} entities of an order can be seen.")
         held: list[tuple[tuple[Any, ...], int, _Hit]] = []
         met = 0
         async for hit in find:
