@@ -100,7 +100,11 @@ def summed(series: Series, frame: Frame, methods: Sequence[str]) -> dict[str, li
     if not wanted or not len(series.times):
         return {}
     first, ends, starts = _periods(series.times, frame)
-    start_texts, end_texts = wire_times(starts), wire_times(ends)
+    start_texts = wire_times(starts)
+    apart = np.flatnonzero(ends[:-1] != starts[1:])  # most periods end where the next one starts
+    end_texts = [*start_texts[1:], *wire_times(ends[-1:])]
+    for at, text in zip(apart.tolist(), wire_times(ends[:-1][apart]), strict=True):
+        end_texts[at] = text
     return {method: list(zip(_values(series, first, method), start_texts, end_texts, strict=True)) for method in wanted}
 
 
@@ -109,7 +113,7 @@ def wire_times(times: Times) -> list[str]:
     if np.any(times % 1_000_000):
         texts = np.datetime_as_string(times.astype("datetime64[us]"), unit="us").tolist()
         return [text.rstrip("0").rstrip(".") + "Z" for text in texts]
-    return [text + "Z" for text in np.datetime_as_string(times.astype("datetime64[us]"), unit="s").tolist()]
+    return list(np.datetime_as_string(times.astype("datetime64[us]"), unit="s", timezone="UTC").tolist())
 
 
 def _periods(times: Times, frame: Frame) -> tuple[Times, Times, Times]:
