@@ -32,6 +32,7 @@ from linli.base.errors import (
 from linli.store import Change, DropRecord, PutRecord, Record, Store
 from linli.vocab import CONTEXT_URL, CORE_CONTEXT_URL, Vocab
 
+from ._caps import CAPS, Caps
 from ._core_context import core_document, core_version
 from ._terms import CONTEXTS_JOINED_MAX, Terms, checked_context, compiled
 
@@ -39,7 +40,6 @@ ContextKind = Literal["Hosted", "Cached", "ImplicitlyCreated"]
 
 RECORD = "context"
 PATH = "/ngsi-ld/v1/jsonldContexts/"
-CONTEXT_BYTES_MAX = 1 << 20
 CONTEXTS_OF_TENANT_MAX = 1000
 CONTEXTS_KEPT = 256
 USES_KEPT = 10_000
@@ -136,6 +136,7 @@ class Contexts:
         store: Store | None = None,
         clock: Clock | None = None,
         fetching: Fetching | None = None,
+        caps: Caps = CAPS,
     ) -> None:
         """Know the core's, ours and those in `files` (URL -> file). `default` = "linli" or "core": without a word.
 
@@ -146,6 +147,7 @@ class Contexts:
         self._store = store
         self._clock = clock
         self._fetching = fetching or Fetching()
+        self._caps = caps
         self._compiled: dict[tuple[str, str | bytes], tuple[Terms, list[Use]]] = {}
         self._uses: dict[tuple[str, str], Use] = {}
         self._running: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -249,8 +251,8 @@ class Contexts:
         if self._store is None:
             raise LdContextNotAvailable
         doc = orjson.dumps({"kind": kind, "@context": document["@context"]})
-        if len(doc) > CONTEXT_BYTES_MAX:
-            raise TooLarge(f"@context: at most {CONTEXT_BYTES_MAX} bytes.")
+        if len(doc) > self._caps.context_bytes:
+            raise TooLarge(f"@context: at most {self._caps.context_bytes} bytes.")
         held = [one async for one in self.held(tenant) if one.local_id != local_id]
         records: tuple[PutRecord | DropRecord, ...] = (PutRecord(RECORD, local_id, doc, quiet=kind == "Cached"),)
         if len(held) >= CONTEXTS_OF_TENANT_MAX:
@@ -275,7 +277,7 @@ class Contexts:
     async def reload(self, tenant: str, held: Held, actor: str) -> None:
         """Load a cached context anew. Raises: LdContextNotAvailable: it cannot be had; the old one stays."""
         if held.url in self._files:
-            self._fixed[held.url] = _read(self._files[held.url])
+            self._fixed[held.url] = self._read(self._files[held.url])
         elif not self._knows(held.url):
             try:
                 await self._fetch(tenant, held.url, actor)
@@ -303,8 +305,8 @@ class Contexts:
         key = (tenant, said if isinstance(said, str) else orjson.dumps(said, option=orjson.OPT_SORT_KEYS))
         known = self._compiled.pop(key, None)
         if known is None:
-            if len(key[1]) > CONTEXT_BYTES_MAX:
-                raise BadRequestData(f"@context: at most {CONTEXT_BYTES_MAX} bytes.")
+            if len(key[1]) > self._caps.context_bytes:
+                raise BadRequestData(f"@context: at most {self._caps.context_bytes} bytes.")
             known = self._compile(said, tenant, brought)
             if len(self._compiled) >= CONTEXTS_KEPT:
                 self._compiled.pop(next(iter(self._compiled)))
@@ -320,7 +322,7 @@ class Contexts:
                 raise failed[1]
             return self._document(url)
 
-        terms, urls = compiled(said, document_of)
+        terms, urls = compiled(said, document_of, self._caps.contexts_nested)
         return terms, [self._use(tenant, brought[url].local_id if url in brought else url) for url in urls]
 
     def _document(self, url: str) -> Any:
@@ -331,7 +333,7 @@ class Contexts:
             file = self._files.get(url)
             if file is None and version is None:
                 raise Unknown(url)
-            document = self._fixed[url] = core_document(version) if file is None else _read(file)
+            document = self._fixed[url] = core_document(version) if file is None else self._read(file)
         return document
 
     def _knows(self, url: str) -> bool:
@@ -384,12 +386,24 @@ class Contexts:
         if getter is None or not self._fetching.allows(url):
             raise LdContextNotAvailable
         try:
-            got = await getter.get(url, CONTEXT_BYTES_MAX)
+            got = await getter.get(url, self._caps.context_bytes)
         except (Unreachable, BadRequestData) as error:
             raise LdContextNotAvailable(f"@context: cannot be fetched: {error.message}") from error
         if got.status != 200:
             raise LdContextNotAvailable("@context: the other side did not answer 200.")
-        await self.keep(tenant, url, "Cached", _read_document(got.body), actor)
+        await self.keep(tenant, url, "Cached", self._read_document(got.body), actor)
+
+    def _read_document(self, body: bytes) -> dict[str, Any]:
+        try:
+            return checked_document(read_json(body, bytes_max=self._caps.context_bytes))
+        except InvalidRequest as error:
+            raise BadRequestData("@context: what stands under this URL is not JSON.") from error
+
+    def _read(self, file: Path) -> Any:
+        try:
+            return read_json(file.read_bytes(), bytes_max=self._caps.context_bytes)
+        except (OSError, InvalidRequest, TooLarge) as error:
+            raise LdContextNotAvailable("@context: the file of this URL cannot be read.") from error
 
     def _forget(self, tenant: str) -> None:
         """Let go of what was compiled for a tenant: one of its contexts changed."""
@@ -415,17 +429,3 @@ def _held(record: Record) -> Held:
     kind: ContextKind = said.pop("kind")
     url = record.record_id if kind == "Cached" else PATH + record.record_id
     return Held(record.record_id, url, kind, record.created_us, said)
-
-
-def _read_document(body: bytes) -> dict[str, Any]:
-    try:
-        return checked_document(read_json(body, bytes_max=CONTEXT_BYTES_MAX))
-    except InvalidRequest as error:
-        raise BadRequestData("@context: what stands under this URL is not JSON.") from error
-
-
-def _read(file: Path) -> Any:
-    try:
-        return read_json(file.read_bytes(), bytes_max=CONTEXT_BYTES_MAX)
-    except (OSError, InvalidRequest, TooLarge) as error:
-        raise LdContextNotAvailable("@context: the file of this URL cannot be read.") from error

@@ -110,6 +110,7 @@ def read_fragment(
     """
     if not isinstance(body, dict):
         raise InvalidRequest("An entity must be a JSON object.")
+    body = terms.plain(body)
     if len(body) > caps.attributes:
         raise BadRequestData(f"An entity may have at most {caps.attributes} attributes.")
     entity_id = body.get("id", body.get("@id"))

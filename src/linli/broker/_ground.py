@@ -74,7 +74,7 @@ class Ground:
         self.ids = ids
         self.caps = caps or Caps()
         self.contexts = Contexts(
-            vocab, contexts or {}, default=default_context, store=store, clock=clock, fetching=fetching
+            vocab, contexts or {}, default=default_context, store=store, clock=clock, fetching=fetching, caps=self.caps
         )
         self.log = Log(store, TENANT)
         self.changes = Recent()

@@ -18,14 +18,16 @@ import orjson
 from linli.base.errors import BadRequestData, LdContextNotAvailable
 from linli.vocab import CORE_CONTEXT_URL
 
+from ._caps import CAPS
 from ._core_context import NEWEST, core_document, core_version
 from ._names import DEFAULT, full_name, inner_name
 
-CONTEXTS_NESTED_MAX = 10
 CONTEXTS_JOINED_MAX = 64
 TERMS_MAX = 50_000
 _NAMES_KEPT = 20_000
 _PREFIX_END = frozenset(":/?#[]@")
+_MEMBERS = {"@id": "id", "@type": "type"}
+_VALUES = frozenset({"value", "valueList", "json", "languageMap", "vocab", "object", "objectList", "@context"})
 _KEYWORDS = frozenset({"@id", "@type", "@value", "@list", "@set", "@language", "@graph", "@json", "@none"})
 #: coercions and containers that leave a term free to name what NGSI-LD says with an object of its own
 _FREE = frozenset({None, "@id", "@none", "@set"})
@@ -43,6 +45,12 @@ class Terms:
         self.has_core = any(core_version(url) is not None for url in read.urls)
         #: terms that stand for a keyword of JSON-LD, like id for @id
         self.aliases: Mapping[str, str] = {**read.aliases, **core.aliases}
+        #: of these, what the user calls id and type
+        self._members = {
+            term: _MEMBERS[keyword]
+            for term, keyword in self.aliases.items()
+            if keyword in _MEMBERS and term not in core.aliases
+        }
         self._iris = {**read.iris, **core.iris}
         self._prefixes = {**read.prefixes, **core.prefixes}
         bound = read.bound | core.bound
@@ -62,6 +70,10 @@ class Terms:
             known = inner_name(self.iri(term))
             _keep(self._inner, term, known)
         return known
+
+    def plain(self, body: Any) -> Any:
+        """Return an entity, or a part of one, with the members id and type where the context has other words for them."""
+        return _renamed(body, self._members) if self._members else body
 
     def known(self, term: str) -> str | None:
         """Return the name of a term that was asked for before (and so was checked before); None otherwise."""
@@ -114,7 +126,9 @@ class Terms:
 class Reading:
     """One way through what stands under @context, from its first word to its last: the later definition wins."""
 
-    def __init__(self, document_of: Callable[[str], Any], before: Reading | None = None) -> None:
+    def __init__(
+        self, document_of: Callable[[str], Any], before: Reading | None = None, nested_max: int = CAPS.contexts_nested
+    ) -> None:
         """Begin with nothing, or where another reading ended. `document_of` returns the document under a URL."""
         self.iris: dict[str, str] = dict(before.iris) if before else {}
         self.prefixes: dict[str, str] = dict(before.prefixes) if before else {}
@@ -126,14 +140,15 @@ class Reading:
         self._document_of = document_of
         self._vocab = DEFAULT
         self._joined = 0
+        self._nested_max = nested_max
 
     def take(self, said: Any, above: tuple[str, ...] = (), depth: int = 0) -> None:
         """Read what stands under @context, or a part of it.
 
         Raises: BadRequestData: not a context, or one that is not allowed. LdContextNotAvailable: by `document_of`.
         """
-        if depth > CONTEXTS_NESTED_MAX:
-            raise BadRequestData(f"@context: nested deeper than {CONTEXTS_NESTED_MAX} contexts.")
+        if depth > self._nested_max:
+            raise BadRequestData(f"@context: nested deeper than {self._nested_max} contexts.")
         if isinstance(said, str):
             self._take_url(said, above, depth)
         elif isinstance(said, list):
@@ -182,7 +197,7 @@ class Reading:
         """Define one term, after the terms of the same object that it is built from."""
         if term in done:
             return
-        if term in above or len(above) > CONTEXTS_NESTED_MAX:
+        if term in above or len(above) > self._nested_max:
             raise BadRequestData(f"@context: {term[:100]} is defined by itself.")
         for known in (self.iris, self.prefixes, self.aliases):
             known.pop(term, None)
@@ -237,12 +252,14 @@ def _core() -> Reading:
     return read
 
 
-def compiled(said: Any, document_of: Callable[[str], Any]) -> tuple[Terms, list[str]]:
+def compiled(
+    said: Any, document_of: Callable[[str], Any], nested_max: int = CAPS.contexts_nested
+) -> tuple[Terms, list[str]]:
     """Return the terms of what stands under @context, and the URLs that it was joined from.
 
     Raises: BadRequestData: not a context. LdContextNotAvailable: by `document_of`, for a URL that is not known.
     """
-    read = Reading(document_of, _core())
+    read = Reading(document_of, _core(), nested_max)
     read.take(said)
     return Terms(read, said), list(read.urls)
 
@@ -289,6 +306,15 @@ def _checked(term: str, definition: Any, *, core: bool) -> Any:
     if not all(isinstance(one, str | None) for one in _containers(definition)):
         raise BadRequestData(f"@context: {term[:100]}: @container must be a keyword or a list of keywords.")
     return definition
+
+
+def _renamed(said: Any, members: Mapping[str, str]) -> Any:
+    """Rename members at every level that NGSI-LD itself describes: values are left as they are."""
+    if isinstance(said, list):
+        return [_renamed(one, members) for one in said]
+    if not isinstance(said, dict):
+        return said
+    return {members.get(key, key): one if key in _VALUES else _renamed(one, members) for key, one in said.items()}
 
 
 def _keep(kept: dict[str, str], key: str, value: str) -> None:
