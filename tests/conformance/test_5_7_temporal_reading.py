@@ -323,6 +323,19 @@ def test_6_3_10_what_has_instances_beyond_the_cut_stands_there_empty() -> None:
     assert log.past(format="temporalValues").json["drift"] == {"type": "Property", "values": []}
 
 
+def test_6_3_10_what_says_no_time_stands_where_it_was_written() -> None:
+    log = Log(page_instances=4)
+    plain = [{"type": "Property", "value": value} for value in "xyz"]
+    log.tell(buoy(swell=[*many(0, 3), *plain, seen("later", 23, 59)]))
+    assert log.values("swell") == [0, 1, 2, "later"]
+    assert log.past().header("content-range") == f"date-time {at(1)}-{at(23, 59)}/*"
+    assert log.values("swell", lastN="2") == ["z", "y"]
+    assert log.values("swell", lastN="9") == ["z", "y", "x", "later"]
+    log.later()
+    log.tell(buoy(drift=[{"type": "Property", "value": n} for n in range(9)]), 204)
+    assert log.values("drift", pick="drift", lastN="9") == list(range(8, -1, -1))
+
+
 PRIVATE = {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z", "timeproperty": "modifiedAt"}
 
 

@@ -205,7 +205,7 @@ class SideBySide(RuleBasedStateMachine):
         entity_id=st.sampled_from(IDS),
         attr=st.none() | st.sampled_from(ATTRS),
         between=st.tuples(*[st.none() | st.integers(-4, 6)] * 2),
-        by=st.sampled_from(["written", "observed"]),
+        by=st.sampled_from(["written", "observed", "unobserved"]),
         newest_first=st.booleans(),
         limit=st.sampled_from([1, 1000]),
     )
@@ -219,7 +219,7 @@ class SideBySide(RuleBasedStateMachine):
         entity_id=st.sampled_from(IDS),
         attr=st.sampled_from(ATTRS),
         since_us=st.none() | st.integers(-4, 6),
-        by=st.sampled_from(["written", "observed"]),
+        by=st.sampled_from(["written", "observed", "unobserved"]),
     )
     def count_up(self, tenant: str, entity_id: str, attr: str, **how: Any) -> None:
         asked = (tenant, entity_id, attr)

@@ -77,6 +77,9 @@ async def test_the_past_is_asked_by_attribute_by_time_and_from_either_end(store:
         ({"by": "observed", "since_us": 100, "until_us": 300}, [(3, n3), (2, n2)]),
         ({"since_us": 30}, [(3, n3), (3, M)]),
         ({"newest_first": False, "until_us": 20}, [(1, M), (1, n1)]),
+        ({"by": "unobserved"}, [(3, M), (2, M), (1, M)]),
+        ({"by": "unobserved", "limit": 2, "newest_first": False}, [(1, M), (2, M)]),
+        ({"attr": "n", "by": "unobserved"}, []),
         ({"attr": "none"}, []),
     ):
         assert await past(store, **asked) == expected, asked

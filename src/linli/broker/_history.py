@@ -8,8 +8,9 @@ and never changes, also not when a first value is filed there at last. The scope
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -157,25 +158,13 @@ class History:
         return kept[: span.last_n]
 
     async def _rows(self, tenant: str, subject: Subject, name: str, span: Span, most: int | None) -> list[Past]:
-        """Return the rows of an attribute that may be wanted: `most` of them, and all of the last one's moment."""
-        observed = span.time == "observedAt" and span.picks_by_time and name != SCOPE
-        since_us, until_us = (span.since_us, span.until_us) if observed else (None, _written_until_us(span))
-        limit = most if observed and most is not None else ROWS_MAX
-        while True:
-            rows = await self._store.past(
-                tenant,
-                subject.entity_id,
-                name,
-                since_us=since_us,
-                until_us=until_us,
-                by="observed" if observed else "written",
-                newest_first=span.last_n is not None,
-                limit=limit,
-            )
-            one_moment = rows and rows[0].fact.observed_us == rows[-1].fact.observed_us
-            if len(rows) < limit or limit == ROWS_MAX or not one_moment:
-                return rows
-            limit = ROWS_MAX
+        """Return the rows of an attribute that may be wanted."""
+        ask = partial(self._store.past, tenant, subject.entity_id, name, newest_first=span.last_n is not None)
+        if span.time != "observedAt" or name == SCOPE:
+            return await ask(until_us=_written_until_us(span), by="written", limit=ROWS_MAX)
+        observed = partial(ask, since_us=span.since_us, until_us=span.until_us, by="observed")
+        rows = await _enough(observed, most)
+        return rows if span.picks_by_time else [*rows, *await _enough(partial(ask, by="unobserved"), most)]
 
     async def series(self, tenant: str, subject: Subject, name: str, span: Span) -> tuple[str, Mapping[str, Series]]:
         """Return the type of an attribute and its values by dataset, to be summed up."""
@@ -278,6 +267,16 @@ def value_of(instance: Instance) -> Any:
     """Return the bare value of an instance."""
     value = instance[VALUE_MEMBER[instance["type"]]]
     return value["@value"] if isinstance(value, dict) and "@value" in value else value
+
+
+async def _enough(ask: Callable[..., Awaitable[list[Past]]], most: int | None) -> list[Past]:
+    """Return `most` rows (None = all), or all of them when so many are of one moment."""
+    limit = ROWS_MAX if most is None else most
+    rows = await ask(limit=limit)
+    if len(rows) < limit or limit == ROWS_MAX:
+        return rows
+    first, last = (row.at_us if row.fact.observed_us is None else row.fact.observed_us for row in (rows[0], rows[-1]))
+    return await ask(limit=ROWS_MAX) if first == last else rows
 
 
 def _standing(subject: Subject, name: str) -> list[Past]:

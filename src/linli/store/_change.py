@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-By = Literal["observed", "written"]
+By = Literal["observed", "written", "unobserved"]
 Numbers = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
 Kind = Literal["create", "update", "delete", "timer", "audit"]
 Box = tuple[float, float, float, float]
@@ -342,7 +342,7 @@ class Store(Protocol):
         """Return the history of one attribute, or of all, in the order of time.
 
         `by`: whether time is when a fact was written or what it says itself (then facts without such a time are left
-        out). `since_us` is inside, `until_us` outside. Of equal times: in the order of seq, attribute, nth.
+        out); "unobserved" is when those were written that say none. `since_us` is inside, `until_us` outside. Of equal times: in the order of seq, attribute, nth.
         """
         ...
 

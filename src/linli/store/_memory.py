@@ -435,7 +435,10 @@ def _edited(row: Past, edit: EditPast) -> Past | None:
 
 
 def _time(row: Past, by: By) -> int | None:
-    return row.at_us if by == "written" else row.fact.observed_us
+    observed_us = row.fact.observed_us
+    if by == "unobserved":
+        return row.at_us if observed_us is None else None
+    return row.at_us if by == "written" else observed_us
 
 
 def _is_between(time: int, since_us: int | None, until_us: int | None) -> bool:

@@ -11,7 +11,11 @@ from ._change import By, Numbers
 from ._queries import queries
 
 _SQL = queries("read")
-_TIME: dict[By, str] = {"observed": "observed_us", "written": "at_us"}
+_TIME: dict[By, str] = {
+    "observed": "observed_us",
+    "written": "at_us",
+    "unobserved": "CASE WHEN observed_us IS NULL THEN at_us END",
+}
 _FIRST_US, _LAST_US = -(2**63), 2**63 - 1
 
 _DATED = np.dtype([("dataset", object), ("time", np.int64), ("number", np.float64)])
