@@ -68,3 +68,6 @@ rtrim(s.value, '/') || '/' = ?
 
 -- scope_is_below
 ((rtrim(s.value, '/') || '/') COLLATE "C" >= ? AND (rtrim(s.value, '/') || '/') COLLATE "C" < ?)
+
+-- is_of_type
+strpos(e.types, ?) > 0
