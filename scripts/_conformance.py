@@ -30,7 +30,7 @@ from pathlib import Path
 
 from _suite_words import rename
 
-from linli.broker._core import core_document
+from linli.broker._core_context import core_document
 
 ROOT = Path(__file__).resolve().parent.parent
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"
@@ -67,7 +67,9 @@ GROUPS = {
 
 @dataclass(slots=True)
 class Result:
-    """How one group went: numbers of tests, seconds, and (test, message) of each that failed."""
+    """How one group went: numbers of tests, seconds, (test, message) of each that failed, and (bytes, of these indexes,
+    rows) of each table of PostgreSQL at its end.
+    """
 
     group: str
     passed: int = 0
@@ -75,6 +77,7 @@ class Result:
     seconds: float = 0.0
     failed: list[tuple[str, str]] = field(default_factory=list)
     trouble: str = ""
+    tables: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
     @property
     def run(self) -> int:
@@ -98,8 +101,8 @@ def main() -> int:
     with _shim(options.out) as path:
         results = [_run(group, options, path) for group in options.groups]
     _write(options.out, results)
-    if options.store.startswith("postgresql"):
-        print(asyncio.run(_table_sizes(options.store)))
+    if options.store:
+        print("\n".join(_table_sizes(results)))
     return 0 if results and all(not one.failed and not one.trouble for one in results) else 1
 
 
@@ -227,6 +230,8 @@ def _run(group: str, options: argparse.Namespace, path: str) -> Result:
             except subprocess.TimeoutExpired:
                 result.trouble = f"not done after {GROUP_S_MAX} s"
     result.seconds = time.monotonic() - began
+    if options.store:
+        result.tables = asyncio.run(_tables(options.store))
     _read(folder / "output.xml", result)
     print(_line(result), flush=True)
     return result
@@ -327,21 +332,29 @@ async def _emptied(store: str) -> None:
         await connection.close()
 
 
-async def _table_sizes(store: str) -> str:
+async def _tables(store: str) -> dict[str, tuple[int, int, int]]:
     import asyncpg
 
     connection = await asyncpg.connect(store)
     try:
+        await connection.execute("ANALYZE")
         rows = await connection.fetch(
-            "SELECT c.relname AS name, pg_total_relation_size(c.oid) AS bytes, pg_indexes_size(c.oid) AS keys,"
-            " greatest(c.reltuples, 0)::bigint AS rows FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
-            " WHERE n.nspname = 'linli' AND c.relkind = 'r' ORDER BY 2 DESC, 1"
+            "SELECT c.relname, pg_total_relation_size(c.oid), pg_indexes_size(c.oid), greatest(c.reltuples, 0)::bigint"
+            " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE n.nspname = 'linli' AND c.relkind = 'r'"
         )
     finally:
         await connection.close()
-    head = f"{'table after the last group':<28} {'rows':>9} {'KiB':>9} {'of it keys':>11}"
-    lines = [f"{row['name']:<28} {row['rows']:>9} {row['bytes'] >> 10:>9} {row['keys'] >> 10:>11}" for row in rows]
-    return "\n".join(("", head, *lines))
+    return {name: (size, keys, count) for name, size, keys, count in rows}
+
+
+def _table_sizes(results: list[Result]) -> Iterator[str]:
+    """Yield a line for each table as it was at the end of the group that left most in it."""
+    yield ""
+    yield f"{'table, at its largest':<24} {'KiB':>8} {'of it keys':>11} {'rows':>8}  after"
+    for name in sorted({name for one in results for name in one.tables}):
+        (size, keys, count), group = max((one.tables[name], one.group) for one in results if name in one.tables)
+        yield f"{name:<24} {size >> 10:>8} {keys >> 10:>11} {count:>8}  {group}"
 
 
 if __name__ == "__main__":
