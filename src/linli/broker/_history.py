@@ -7,6 +7,7 @@ and never changes, also not when a first value is filed there at last. The scope
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ from ._temporal_sums import Series, series_of
 #: no answer needs more rows of one attribute
 ROWS_MAX = 1_000_000
 
+#: rows that are judged before others get their turn on the loop
+AT_ONCE = 1000
 NOTHING: Numbers = (np.empty(0, np.int64), np.empty(0))
 
 _INSTANCE = "urn:ngsi-ld:Instance:"
@@ -150,7 +153,12 @@ class History:
         rows = await self._rows(tenant, subject, name, span, most)
         traces = [Trace(name, row, subject) for row in (*rows, *_standing(subject, name))]
         await self.tell_kinds(tenant, traces)
-        kept = [trace for trace in traces if span.holds(trace.time_us(span.time))]
+        kept: list[Trace] = []
+        for at, trace in enumerate(traces):
+            if at % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+            if span.holds(trace.time_us(span.time)):
+                kept.append(trace)
         kept.sort(
             key=lambda trace: (trace.sort_us(span), trace.past.seq, trace.dataset_id, trace.past.nth),
             reverse=newest_first,
@@ -236,16 +244,21 @@ class History:
         return None
 
     async def tell_kinds(self, tenant: str, traces: list[Trace]) -> None:
-        """Tell the rows that only say that something was deleted which kind of attribute that was."""
-        for trace in traces:
-            if trace.past.fact.doc is None:
-                before = await self._store.history(tenant, trace.subject.entity_id, trace.name)
-                kinds = (
-                    orjson.loads(fact.doc)["type"]
-                    for seq, fact in before
-                    if seq < trace.past.seq and fact.dataset_id == trace.dataset_id and fact.doc is not None
-                )
-                trace.kind = next(kinds, "Property")
+        """Tell the rows of an attribute that only say that it was deleted which type it had."""
+        mute = [trace for trace in traces if trace.past.fact.doc is None]
+        if not mute:
+            return
+        rows = await self._store.history(tenant, mute[0].subject.entity_id, mute[0].name, limit=ROWS_MAX)
+        values: dict[str, bytes] = {}
+        before: dict[tuple[int, str], bytes] = {}
+        for seq, fact in reversed(rows):
+            if fact.doc is not None:
+                values[fact.dataset_id] = fact.doc
+            elif fact.dataset_id in values:
+                before[seq, fact.dataset_id] = values[fact.dataset_id]
+        for trace in mute:
+            doc = before.get((trace.past.seq, trace.dataset_id))
+            trace.kind = orjson.loads(doc)["type"] if doc else "Property"
 
 
 def subject_of(stored: Stored | None, record: Record | None) -> Subject | None:
