@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
-from scipy.sparse.csgraph import connected_components
 
 from linli.base import EARTH_M
 
@@ -44,9 +42,8 @@ class Graph:
 
     def __post_init__(self) -> None:
         """Wrap the arrays for scipy, without copies."""
-        n = len(self.indptr) - 1
-        object.__setattr__(self, "forward", csr_array((self.seconds, self.indices, self.indptr), shape=(n, n)))
-        object.__setattr__(self, "backward", csr_array((self.t_seconds, self.t_indices, self.t_indptr), shape=(n, n)))
+        object.__setattr__(self, "forward", _matrix(self.seconds, self.indices, self.indptr))
+        object.__setattr__(self, "backward", _matrix(self.t_seconds, self.t_indices, self.t_indptr))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +124,7 @@ def graph_of(n: int, ends: IntArray, along_s: FloatArray, against_s: FloatArray)
         t_indptr=_pointers(v[turn], n),
         t_indices=u[turn].astype(np.int32),
         t_seconds=seconds[turn].astype(np.float64),
-        main=_main_part(csr_array((seconds, indices, indptr), shape=(n, n))),
+        main=_main_part(_matrix(seconds, indices, indptr)),
     )
 
 
@@ -171,7 +168,16 @@ def _pointers(rows: NDArray[np.int32], n: int) -> IntArray:
     return np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=n))]).astype(np.int32)
 
 
+def _matrix(seconds: FloatArray, indices: IntArray, indptr: IntArray) -> Any:
+    from scipy.sparse import csr_array  # only where there is a map: scipy takes half a second to load
+
+    n = len(indptr) - 1
+    return csr_array((seconds, indices, indptr), shape=(n, n))
+
+
 def _main_part(graph: Any) -> NDArray[np.bool_]:
+    from scipy.sparse.csgraph import connected_components
+
     _, part = connected_components(graph, directed=True, connection="strong")
     sizes = np.bincount(part)
     # A part of one junction is no network: it holds no street that leads back.

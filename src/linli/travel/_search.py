@@ -7,10 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csgraph
 
 FloatArray = NDArray[np.float64]
-_dijkstra: Any = csgraph.dijkstra
+
+
+def _dijkstra(graph: Any, **asked: Any) -> Any:
+    from scipy.sparse.csgraph import dijkstra  # only where there is a map: scipy takes half a second to load
+
+    return dijkstra(graph, **asked)
 
 
 def seconds_around(graph: Any, junction: int, limit_s: float) -> FloatArray:

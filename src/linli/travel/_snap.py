@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from linli.base import DEGREE_M, Point, checked_point
 from linli.base.errors import OffMap
@@ -142,7 +142,7 @@ class NearestJunction:
         self._roads = roads
         middle = (roads.xy[:, 1].min() + roads.xy[:, 1].max()) / 2
         self._scale = np.array([math.cos(math.radians(float(middle))), 1.0])
-        self._trees: dict[Mode | None, tuple[KDTree, NDArray[np.int64]]] = {}
+        self._trees: dict[Mode | None, tuple[Any, NDArray[np.int64]]] = {}
 
     def junction(self, lon: float, lat: float, mode: Mode | None) -> int:
         """Return the nearest junction, of those that `mode` may use and come back from if one is given."""
@@ -151,6 +151,8 @@ class NearestJunction:
             numbers = np.flatnonzero(main)
             if not len(numbers):
                 raise OffMap("There is no street on the map that can be used in this way.")
+            from scipy.spatial import KDTree  # only where there is a map: scipy takes half a second to load
+
             self._trees[mode] = (KDTree(self._roads.xy[numbers] * self._scale), numbers)
         tree, numbers = self._trees[mode]
         _, found = tree.query(checked_point(lon, lat) * self._scale)
