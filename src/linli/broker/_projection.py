@@ -50,7 +50,7 @@ class Projection:
     @property
     def hops(self) -> int:
         """How many relationships pick or omit look beyond."""
-        return max((1 + below.hops for _, below in self.linked), default=0)
+        return max(1 + below.hops for _, below in self.linked) if self.linked else 0
 
     def asked(self) -> frozenset[str] | None:
         """Return the attributes that were asked for by name; None when all were."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from linli.base import within_scope
@@ -140,16 +141,21 @@ class AllowTable:
 
     def always(self, act: Act, verb: Verb) -> Decision | None:
         """Return the one answer for everything there is; None where the answer depends on the thing."""
-        for verbs, reach, shown in _TABLE.get(act.who.role, {}).get("*", ()):
-            if verb in verbs and reach == "all" and shown == "full":
-                return Decision(ok=True, policy=f"{act.who.role}.*.{verb}.all", shown="full")
-        return None
+        return _always(act.who.role, verb)
 
     def own_only(self, act: Act, verb: Verb, type_name: str) -> bool:
         """Tell whether `act` can reach at most its own things of this type: a list may then be narrowed to them."""
         rules = _TABLE.get(act.who.role, {})
         reaches = {r for verbs, r, _ in (*rules.get(type_name, ()), *rules.get("*", ())) if verb in verbs}
         return reaches <= {"own"}
+
+
+@lru_cache(256)
+def _always(role: str, verb: Verb) -> Decision | None:
+    for verbs, reach, shown in _TABLE.get(role, {}).get("*", ()):
+        if verb in verbs and reach == "all" and shown == "full":
+            return Decision(ok=True, policy=f"{role}.*.{verb}.all", shown="full")
+    return None
 
 
 def _reaches(who: Principal, reach: Reach, thing: Thing) -> bool:

@@ -55,8 +55,8 @@ class Asked:
     @property
     def tenant(self) -> str:
         """The tenant that the request names."""
-        said = self.headers.get(b"ngsild-tenant", b"").decode("latin-1").strip()
-        return said or TENANT
+        said = self.headers.get(b"ngsild-tenant")
+        return (said.decode("latin-1").strip() if said else "") or TENANT
 
     @property
     def base(self) -> str:
@@ -124,7 +124,7 @@ def segments_of(scope: Scope) -> list[str]:
     segments = path[len(ROOT) + 1 :].split("/")
     if segments[-1] == "" and len(segments) > 1:
         segments.pop()
-    return [unquote(segment) for segment in segments] if raw else segments
+    return [unquote(segment) if "%" in segment else segment for segment in segments] if raw else segments
 
 
 @lru_cache(maxsize=1024)
