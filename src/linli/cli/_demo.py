@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from linli.app import Plan, build
+from linli.app import Node, Plan, build
 from linli.base import FastClock, Settings, SteppedClock, WallClock, from_wire_time, write_json
 from linli.base.errors import BadSetting
 from linli.client import Client
@@ -61,26 +61,28 @@ async def _live(options: argparse.Namespace, settings: Settings) -> int:
     plan.city_clock = lambda last_us: FastClock(max(last_us, wall.now_us()), options.speed)
     node = await build(plan)
     async with running(node, settings, options.port, ready=False) as server:
-        door = Client(app=node.web)
         serving = asyncio.create_task(server.serve_on(), name="server")
-        people: asyncio.Task[None] | None = None
+        people = asyncio.create_task(_people(options, node, district, server.address), name="people")
         try:
-            loaded = await load(door, district, node.now_us(), _counting("entities loaded"))
-            if loaded.fresh:
-                print(f"  {loaded.entities} entities of a made-up district were loaded.", flush=True)
-            _say_addresses(server.address, options.speed)
-            live = run_live(door, district, start_us=loaded.start_us, pressing=not options.quiet)
-            people = asyncio.create_task(live, name="people")
             await asyncio.wait({serving, people}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            if people is not None:
-                people.cancel()
+            people.cancel()
             server.should_exit = True
-            ended = await asyncio.gather(serving, *([people] if people else []), return_exceptions=True)
+            ended = await asyncio.gather(serving, people, return_exceptions=True)
         for one in ended:
             if isinstance(one, Exception):
                 raise one
     return 0
+
+
+async def _people(options: argparse.Namespace, node: Node, district: District, address: str) -> None:
+    """Load the district where it is not there yet, and let its people live."""
+    door = Client(app=node.web)
+    loaded = await load(door, district, node.now_us(), _counting("entities loaded"))
+    if loaded.fresh:
+        print(f"  {loaded.entities} entities of a made-up district were loaded.", flush=True)
+    _say_addresses(address, options.speed)
+    await run_live(door, district, start_us=loaded.start_us, pressing=not options.quiet)
 
 
 def _say_addresses(address: str, speed: float) -> None:

@@ -135,13 +135,8 @@ class Server(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End at a signal, and let what stands around the server end too; uvicorn would raise the signal again."""
-        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        """Leave signals to `running`, which began to heed them earlier; uvicorn would raise them again at the end."""
+        yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the live streams, then everything else."""
@@ -167,6 +162,8 @@ async def running(
     try:
         listener = listener or listen(settings, port)
         server = Server(node, listener)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, server.handle_exit)
         await node.start()
         if ready:
             print(f"ready {server.address}", flush=True)
