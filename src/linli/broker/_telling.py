@@ -32,6 +32,7 @@ KEEP_S = setting(
 QUEUE_MAX = 1000
 BACKOFF_S, BACKOFF_MAX_S = 0.5, 60.0
 FAILURES_MAX = 3
+AT_ONCE = 8
 #: answers that mean: not now
 _LATER = frozenset({408, 425, 429})
 
@@ -59,10 +60,11 @@ def pause_s(failures: int) -> float:
 
 
 class Target:
-    """One host that is told things. After FAILURES_MAX failures in a row only one question at a time goes to it."""
+    """One host that is told things: a few at a time, and after FAILURES_MAX failures in a row only one."""
 
     def __init__(self) -> None:
         """Trust it at first."""
+        self._gate = asyncio.Semaphore(AT_ONCE)
         self._failures = 0
         self._until_s = 0.0
         self._trying = False
@@ -71,20 +73,21 @@ class Target:
     @contextlib.asynccontextmanager
     async def asked(self) -> AsyncIterator[None]:
         """Wait until it may be asked, and take in how that went: Unreachable is a failure of the target."""
-        trying = await self._turn()
-        try:
-            yield
-        except Unreachable:
-            if trying or self._failures < FAILURES_MAX:
-                self._fail()
-            raise
-        else:
-            self._failures = 0
-        finally:
-            if trying:
-                self._trying = False
-            self._news.set()
-            self._news = asyncio.Event()
+        async with self._gate:
+            trying = await self._turn()
+            try:
+                yield
+            except Unreachable:
+                if trying or self._failures < FAILURES_MAX:
+                    self._fail()
+                raise
+            else:
+                self._failures = 0
+            finally:
+                if trying:
+                    self._trying = False
+                self._news.set()
+                self._news = asyncio.Event()
 
     async def _turn(self) -> bool:
         """Return when it may be asked, and whether that is the one question by which it is tried."""
