@@ -33,21 +33,16 @@ def checked(change: Change) -> Change:
     Raises: BadRequestData: a box whose edges are not finite or stand the wrong way round; a number that is not finite;
     text that is not Unicode or holds NUL.
     """
-    _check_text((change.tenant, change.actor, change.purpose))
+    _check_text(_texts(change))
     for put in change.puts:
-        _check_text((put.entity_id, *put.types, *put.scopes, *put.attrs, *(text for key in put.keys for text in key)))
-        _check_facts(put.facts)
+        _check_numbers(put.facts)
         if put.box is not None:
             _check_box(put.entity_id, put.box)
-    for record in change.records:
-        _check_text((record.kind, record.record_id))
     for past in change.past:
-        _check_text((past.entity_id,))
         if isinstance(past, AddPast):
-            _check_facts(past.facts)
+            _check_numbers(past.facts)
         elif isinstance(past, EditPast) and past.fact is not None:
-            _check_facts((past.fact,))
-    _check_text(text for t in change.set_timers for text in (t.entity_id, t.entity_type, t.name, t.scope))
+            _check_numbers((past.fact,))
     return change
 
 
@@ -110,9 +105,32 @@ def _expect_version(name: str, version: int, expected: int | None) -> None:
         raise Conflict(f"{name} stands at version {version}, not {expected}.")
 
 
-def _check_facts(facts: Iterable[Fact]) -> None:
+def _texts(change: Change) -> list[str]:
+    """Return all texts of a Change, which are checked at once."""
+    texts = [change.tenant, change.actor, change.purpose]
+    facts: list[Fact] = []
+    for put in change.puts:
+        texts += (put.entity_id, *put.types, *put.scopes, *put.attrs)
+        for key in put.keys:
+            texts += key
+        facts += put.facts
+    for record in change.records:
+        texts += (record.kind, record.record_id)
+    for past in change.past:
+        texts.append(past.entity_id)
+        if isinstance(past, AddPast):
+            facts += past.facts
+        elif isinstance(past, EditPast) and past.fact is not None:
+            facts.append(past.fact)
     for fact in facts:
-        _check_text((fact.attr, fact.dataset_id))
+        texts += (fact.attr, fact.dataset_id)
+    for timer in change.set_timers:
+        texts += (timer.entity_id, timer.entity_type, timer.name, timer.scope)
+    return texts
+
+
+def _check_numbers(facts: Iterable[Fact]) -> None:
+    for fact in facts:
         if fact.number is not None and not isfinite(fact.number):
             raise BadRequestData(f"A number of {fact.attr} is not finite.")
 

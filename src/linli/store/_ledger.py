@@ -88,7 +88,7 @@ _NOTHING = Standing(0, 0, 0, 0, "[]", "[]", "[]", "")
 class Wanted:
     """What must be loaded before Changes are played."""
 
-    entities: dict[Key, None] = field(default_factory=dict)
+    entities: dict[str, dict[str, None]] = field(default_factory=dict)  # ids by tenant
     records: dict[RecordKey, None] = field(default_factory=dict)
     facts: dict[FactKey, None] = field(default_factory=dict)
     hashes: dict[str, None] = field(default_factory=dict)
@@ -100,8 +100,9 @@ def wanted(changes: Iterable[Change]) -> Wanted:
     want = Wanted()
     for change in changes:
         tenant = change.tenant
-        for one in (*change.deletes, *change.puts, *change.past):
-            want.entities[tenant, one.entity_id] = None
+        if change.deletes or change.puts or change.past:
+            ids = want.entities.setdefault(tenant, {})
+            ids |= dict.fromkeys(one.entity_id for one in (*change.deletes, *change.puts, *change.past))
         for record in change.records:
             want.records[tenant, record.kind, record.record_id] = None
         for past in change.past:
@@ -320,13 +321,17 @@ class Ledger:
 
     def _keep(self, key: Key, facts: Sequence[Fact], seq: int, at_us: int, standing: Standing) -> None:
         """Take facts into history; a first one under the creation of its entity."""
+        if not facts:
+            return
+        tenant, entity_id = key
+        kept = self._history.setdefault(key, [])
         for nth, fact in enumerate(facts):
             if fact.first and standing.version:
-                row = (*key, fact.attr, standing.created_seq, *_columns(fact), standing.created_us)
+                row: Row = (*key, fact.attr, standing.created_seq, *_columns(fact), standing.created_us)
                 self._firsts.setdefault(key, {}).setdefault((fact.attr, fact.dataset_id, standing.created_seq), row)
             else:
-                row = (*key, fact.attr, seq, nth, *_columns(fact), at_us)
-                self._history.setdefault(key, []).append(row)
+                dated = (fact.dataset_id, fact.observed_us, fact.number, fact.doc, at_us)
+                kept.append((tenant, entity_id, fact.attr, seq, nth, *dated))
 
     def _audit(self, change: Change, row: bytes) -> None:
         tenant = change.tenant

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import apsw
+import orjson
 
 from ._change import Chain, Change
 from ._ledger import Counters, Ledger, RecordStanding, Row, Standing, wanted
@@ -34,9 +35,9 @@ class Pen:
         """Return a ledger that knows what these Changes will ask for; the transaction is open."""
         ledger = Ledger(self._counters(), self._chain)
         want = wanted(changes)
-        for entity in want.entities:
-            for found in self._connection.execute(_SQL["entity_before"], entity):
-                ledger.entities[entity] = Standing(*found)
+        for tenant, ids in want.entities.items():
+            for found in self._connection.execute(_SQL["entities_before"], (orjson.dumps(list(ids)).decode(), tenant)):
+                ledger.entities[tenant, found[0]] = Standing(*found[1:])
         for record in want.records:
             for found in self._connection.execute(_SQL["record_before"], record):
                 ledger.records[record] = RecordStanding(*found)

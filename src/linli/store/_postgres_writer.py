@@ -138,7 +138,8 @@ class PostgresWriter:
         row, seq, tx, transaction = await connection.fetchrow(_SQL["counters"])
         ledger = Ledger(Counters(row, seq, tx), self._chain)
         want = wanted(changes)
-        for found in await _fetched(connection, "entities_before", want.entities):
+        keys = [(tenant, entity_id) for tenant, ids in want.entities.items() for entity_id in ids]
+        for found in await _fetched(connection, "entities_before", keys):
             ledger.entities[found[0], found[1]] = Standing(*found[2:])
         for found in await _fetched(connection, "records_before", want.records):
             ledger.records[found[0], found[1], found[2]] = RecordStanding(*found[3:])

@@ -15,10 +15,10 @@ _NAME = re.compile(r"^-- ([a-z_]+)$", re.MULTILINE)
 def queries(file: str, engine: str = "") -> Mapping[str, str]:
     """Return the queries of `sql/<file>.sql` by name, without the semicolon at the end.
 
-    `engine`: whose own words take the place of those that all engines share.
+    `engine`: whose own words take the place of those that all engines share; where it has none, there is no query.
     """
     own = queries_in(f"{engine}/{file}.sql") if engine else {}
-    return {**queries_in(f"{file}.sql"), **own}
+    return {name: sql for name, sql in {**queries_in(f"{file}.sql"), **own}.items() if sql}
 
 
 def queries_in(path: str) -> Mapping[str, str]:

@@ -6,8 +6,9 @@ SELECT last_row, last_seq, last_tx FROM about WHERE one = 1;
 -- counters_put
 UPDATE about SET last_row = ?, last_seq = ?, last_tx = ? WHERE one = 1;
 
--- entity_before
-SELECT row, version, created_us, created_seq, types, scopes, keys, box FROM entity WHERE tenant = ? AND id = ?;
+-- entities_before
+SELECT e.id, e.row, e.version, e.created_us, e.created_seq, e.types, e.scopes, e.keys, e.box
+FROM json_each(?) AS wanted CROSS JOIN entity AS e ON e.tenant = ? AND e.id = wanted.value;
 
 -- entity_insert
 INSERT INTO entity (row, tenant, id, types, scopes, keys, box, version, created_us, modified_us, created_seq, doc)
