@@ -33,6 +33,19 @@ def test_a_node_may_speak_the_bare_standard() -> None:
     assert terms.term("ServiceCall") == "https://w3id.org/linli#ServiceCall"
 
 
+def test_every_code_of_the_vocabulary_stands_as_it_is_said_even_where_an_attribute_is_called_so() -> None:
+    vocab, terms = vocabulary(), CONTEXTS.default
+    codes = {
+        code
+        for entity in vocab.types.values()
+        for one in entity.attributes.values()
+        if one.kind == "VocabProperty"
+        for code in one.choices
+    }
+    for code in codes:
+        assert (terms.vocab_value(code), terms.vocab_term(terms.vocab_value(code))) == (code, code)
+
+
 def test_every_name_of_the_vocabulary_goes_there_and_back() -> None:
     vocab, terms = vocabulary(), CONTEXTS.default
     for entity in vocab.types.values():
@@ -143,6 +156,63 @@ def test_the_core_is_known_under_all_its_versions() -> None:
     for version in ("", "-v1.3", "-v1.8", "-v1.9"):
         url = f"https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context{version}.jsonld"
         assert CONTEXTS.of(url).name("speed") == DEFAULT + "speed"
+
+
+@pytest.mark.parametrize(
+    ("context", "term", "iri"),
+    [
+        ({"ex": "https://example.org/", "ex:a": {}}, "ex:a", "https://example.org/a"),
+        ({"ex": "https://example.org/x", "ex:a": {}}, "ex:a", "https://example.org/xa"),
+        ({"ex": "https://example.org/x"}, "ex:a", "ex:a"),
+        ({"ex": {"@id": "https://example.org/"}}, "ex:a", "ex:a"),
+        ({"ex": {"@id": "https://example.org/x", "@prefix": True}}, "ex:a", "https://example.org/xa"),
+        ({"ex": "https://example.org/"}, "ex://a", "ex://a"),
+        ({"b": "a", "a": "https://example.org/a"}, "b", "https://example.org/a"),
+        ([{"a": "https://example.org/a"}, {"b": "a"}, {"a": None}], "b", "https://example.org/a"),
+        ([{"a": "https://example.org/a"}, {"a": None}], "a", DEFAULT + "a"),
+        ([{"@vocab": "https://example.org/"}, {"a": "b"}], "a", "https://example.org/b"),
+        ([{"@vocab": "https://example.org/"}, {"@vocab": None, "a": "b"}], "a", DEFAULT + "b"),
+        ({"a": {"@reverse": "https://example.org/a"}}, "a", DEFAULT + "a"),
+        ({"title": "https://example.org/title"}, "title", "http://purl.org/dc/terms/title"),
+        ({"ngsi-ld": "https://example.org/"}, "ngsi-ld:x", "https://uri.etsi.org/ngsi-ld/x"),
+    ],
+)
+def test_definitions_are_read_as_json_ld_reads_them(context: Any, term: str, iri: str) -> None:
+    assert CONTEXTS.of(context).iri(term) == iri
+
+
+@pytest.mark.parametrize(
+    ("context", "iri", "term"),
+    [
+        ({"long": "https://example.org/a", "ab": "https://example.org/a"}, "https://example.org/a", "ab"),
+        ({"b": "https://example.org/a", "a": "https://example.org/a"}, "https://example.org/a", "a"),
+        (
+            {"a": {"@id": "https://example.org/a", "@type": "http://t/T"}, "long": "https://example.org/a"},
+            "https://example.org/a",
+            "long",
+        ),
+        ({"a": {"@id": "https://example.org/a", "@type": "http://t/T"}}, "https://example.org/a", "a"),
+        ({"x": "https://example.org/", "y": "https://example.org/deep/"}, "https://example.org/deep/a", "y:a"),
+        ({"x": "https://example.org/", "x:a": "https://example.org/a"}, "https://example.org/a", "x:a"),
+        ({"x": {"@id": "https://example.org/"}}, "https://example.org/a", "https://example.org/a"),
+        ({"x": "https://example.org/"}, "https://example.org/", "x"),
+    ],
+)
+def test_the_shortest_way_to_say_a_name_is_taken(context: Any, iri: str, term: str) -> None:
+    assert CONTEXTS.of(context).term(inner_name(iri)) == term
+
+
+def test_the_same_words_with_another_meaning_have_another_key() -> None:
+    one, other = (Contexts(vocabulary(), {}, default="core").of({"a": iri}) for iri in ("urn:x:1", "urn:x:2"))
+    assert one.key != other.key
+    assert one.key == CONTEXTS.of({"a": "urn:x:1"}).key
+
+
+def test_words_of_one_s_own_for_id_and_type_are_put_right_outside_of_values() -> None:
+    terms = CONTEXTS.of({"name": "@id", "kind": "@type", "else": "@graph"})
+    said = {"name": "a", "kind": "T", "x": [{"kind": "P", "value": {"kind": 1}, "else": {"name": 2}}]}
+    assert terms.plain(said) == {"id": "a", "type": "T", "x": [{"type": "P", "value": {"kind": 1}, "else": {"id": 2}}]}
+    assert CONTEXTS.default.plain(said) is said
 
 
 IRIS = st.one_of(

@@ -179,7 +179,7 @@ def test_the_durable_cursor_follows_even_when_there_is_nothing_to_decide() -> No
         town = await a_town()
         await town.dispatch.settled()
         for n in range(50):
-            drafts = [_gate(n * 50 + k) for k in range(50)]
+            drafts = [_a_far_community(n * 50 + k) for k in range(50)]
             await town.broker.write(ENGINE, drafts)
         await town.dispatch.settled()
         assert await town.broker.log.cursor("dispatch") >= 2000
@@ -187,9 +187,10 @@ def test_the_durable_cursor_follows_even_when_there_is_nothing_to_decide() -> No
     run(story())
 
 
-def _gate(n: int) -> Draft:
-    values = {"areaLevel": "grid", "code": f"990101001001-g{n}", "inArea": "urn:ngsi-ld:Area:990101001001"}
-    return Draft(f"urn:ngsi-ld:Area:990101001001-g{n}", "Area", values, scopes=(HOME_SCOPE,), expect_version=0)
+def _a_far_community(n: int) -> Draft:
+    code = f"990101{101 + n // 900:03}{1 + n % 900:03}"
+    values = {"areaLevel": "community", "code": code, "inArea": "urn:ngsi-ld:Area:990101000000"}
+    return Draft(f"urn:ngsi-ld:Area:{code}", "Area", values, scopes=(HOME_SCOPE,), expect_version=0)
 
 
 async def _story_of(policy: str, order: Sequence[int]) -> list[tuple[str, str]]:

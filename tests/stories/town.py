@@ -72,7 +72,7 @@ def a_provider(name: str = "示例照护站") -> dict[str, Any]:
         "scope": DISTRICT,
         "name": {"type": "LanguageProperty", "languageMap": {"zh": name, "en": "Example care station"}},
         "legalName": prop(name),
-        "uscc": prop("91990101MA00000000"),
+        "uscc": prop("91990101MA0000000U"),
         "kinds": link(["urn:ngsi-ld:ServiceKind:elder.care_visit"]),
     }
 
@@ -153,7 +153,7 @@ def a_district() -> list[dict[str, Any]]:
             "scope": DISTRICT,
             "name": {"type": "LanguageProperty", "languageMap": {"zh": "示例区", "en": "Example District"}},
             "areaLevel": word("district"),
-            "code": prop("990101"),
+            "code": prop("990101000000"),
         },
         a_community(WEST, "西示例社区", "Example West", LON - 0.001, middle),
         a_community(EAST, "东示例社区", "Example East", middle, edge),

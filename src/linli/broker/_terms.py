@@ -20,11 +20,15 @@ from linli.vocab import CORE_CONTEXT_URL
 
 from ._caps import CAPS
 from ._core_context import NEWEST, core_document, core_version
-from ._names import DEFAULT, full_name, inner_name
+from ._names import DEFAULT, OURS, full_name, inner_name
 
 CONTEXTS_JOINED_MAX = 64
 TERMS_MAX = 50_000
-_NAMES_KEPT = 20_000
+IRI_LETTERS_MAX = 2048
+_NAMES_KEPT = 4096
+_NAME_LETTERS_KEPT = 256
+#: where Smart Data Models keeps the names that all its subjects share
+_SHARED = "https://smartdatamodels.org/"
 _PREFIX_END = frozenset(":/?#[]@")
 _MEMBERS = {"@id": "id", "@type": "type"}
 _VALUES = frozenset({"value", "valueList", "json", "languageMap", "vocab", "object", "objectList", "@context"})
@@ -57,11 +61,19 @@ class Terms:
         self._terms: dict[str, str] = {}
         for term in sorted(self._iris, key=lambda term: (term in bound, len(term), term)):
             self._terms.setdefault(self._iris[term], term)
+        self._bases: dict[str, str] = {}
+        for prefix in sorted(self._prefixes, key=lambda prefix: (len(prefix), prefix)):
+            self._bases.setdefault(self._prefixes[prefix], prefix)
         said = orjson.dumps([source, self._iris], option=orjson.OPT_SORT_KEYS)
         #: the same for the same meaning: a context that was loaded anew with other content has another key
         self.key = hashlib.blake2b(said, digest_size=16).digest()
         self._inner: dict[str, str] = {}
         self._short: dict[str, str] = {}
+
+    @property
+    def size(self) -> int:
+        """How many terms there are."""
+        return len(self._iris)
 
     def name(self, term: str) -> str:
         """Return the name in documents of a term, a compact IRI or an IRI."""
@@ -88,14 +100,20 @@ class Terms:
         return known
 
     def vocab_value(self, term: str) -> str:
-        """Return how a VocabProperty's value stands in documents: an IRI, bare when it is of the default context."""
+        """Return how a VocabProperty's value stands in documents: a term of the core @context, else an IRI.
+
+        A code of ours may be spelled like the name of one of our attributes (ebike); then it expands to our IRI, and
+        stands bare all the same.
+        """
         iri = self.iri(term)
-        bare = iri[len(DEFAULT) :]
-        return bare if iri.startswith(DEFAULT) and bare and ":" not in bare else iri
+        core = core_terms().term(inner_name(iri))
+        return inner_name(iri) if ":" in core else core
 
     def vocab_term(self, value: str) -> str:
         """Return a VocabProperty's value in this context."""
-        return self._compacted(value if ":" in value else DEFAULT + value)
+        if ":" not in value and self._iris.get(value) == OURS + value:
+            return value
+        return self._compacted(vocab_iri(value))
 
     def iri(self, term: str) -> str:
         """Return the full IRI of a term."""
@@ -116,9 +134,9 @@ class Terms:
         if iri.startswith(DEFAULT) and bare and ":" not in bare and bare not in self._iris:
             return bare
         compact = [
-            f"{prefix}:{iri[len(base) :]}"
-            for prefix, base in self._prefixes.items()
-            if iri.startswith(base) and len(iri) > len(base) and not iri.startswith("//", len(base))
+            f"{prefix}:{iri[cut:]}"
+            for cut in range(1, len(iri))
+            if (prefix := self._bases.get(iri[:cut])) is not None and not iri.startswith("//", cut)
         ]
         return min((one for one in compact if one not in self._iris), key=lambda one: (len(one), one), default=iri)
 
@@ -183,7 +201,7 @@ class Reading:
             raise LdContextNotAvailable("@context: @import is never followed.")
         vocab = said.get("@vocab", self._vocab)
         if isinstance(vocab, str) and ":" in vocab:
-            self._vocab = self._absolute(vocab)
+            self._vocab = _not_too_long("@vocab", self._absolute(vocab))
         elif vocab is None:
             self._vocab = DEFAULT
         local = {term: _checked(term, one, core=core) for term, one in said.items() if not term.startswith("@")}
@@ -213,7 +231,7 @@ class Reading:
             if iri in _KEYWORDS:
                 self.aliases[term] = iri
             return
-        self.iris[term] = iri
+        self.iris[term] = _not_too_long(term, iri)
         plain = isinstance(definition, str)
         says_prefix = iri[-1:] in _PREFIX_END if plain else definition.get("@prefix") is True
         if says_prefix and ":" not in term and "/" not in term:
@@ -270,6 +288,11 @@ def core_terms() -> Terms:
     return compiled(CORE_CONTEXT_URL, lambda _: {})[0]
 
 
+def vocab_iri(value: str) -> str:
+    """Return the IRI of a VocabProperty's value that stands in a document."""
+    return value if ":" in value else core_terms().iri(value)
+
+
 def checked_context(said: Any) -> None:
     """Check the form of what stands under @context; what it names by URL is not looked at.
 
@@ -282,6 +305,13 @@ def _inside(document: Any) -> Any:
     if not isinstance(document, Mapping) or "@context" not in document:
         raise BadRequestData("@context: what stands under this URL is not a context.")
     return document["@context"]
+
+
+def _not_too_long(term: str, iri: str) -> str:
+    """Return an IRI that many small definitions did not pile up. Raises: BadRequestData."""
+    if len(iri) > IRI_LETTERS_MAX:
+        raise BadRequestData(f"@context: {term[:100]} stands for more than {IRI_LETTERS_MAX} letters.")
+    return iri
 
 
 def _containers(definition: Mapping[str, Any]) -> list[Any]:
@@ -320,4 +350,5 @@ def _renamed(said: Any, members: Mapping[str, str]) -> Any:
 def _keep(kept: dict[str, str], key: str, value: str) -> None:
     if len(kept) >= _NAMES_KEPT:
         kept.clear()
-    kept[key] = value
+    if len(key) <= _NAME_LETTERS_KEPT:
+        kept[key] = value
