@@ -41,7 +41,8 @@ ContextKind = Literal["Hosted", "Cached", "ImplicitlyCreated"]
 RECORD = "context"
 PATH = "/ngsi-ld/v1/jsonldContexts/"
 CONTEXTS_OF_TENANT_MAX = 1000
-CONTEXTS_KEPT = 256
+CONTEXTS_KEPT = 128
+TERMS_KEPT = 400_000
 USES_KEPT = 10_000
 FETCHES_MAX = 16
 RETRY_S = 5.0
@@ -166,7 +167,10 @@ class Contexts:
         return terms
 
     async def ready(self, said: Any, tenant: str = "default") -> None:
-        """Return when all is here that `of` needs for what was said, or when it will not come in time."""
+        """Return when all is here that `of` needs for what was said, or when it will not come in time.
+
+        Raises: BadRequestData: as `of`, for what only shows when all is here.
+        """
         now_s = asyncio.get_running_loop().time()
         deadline_s = now_s + self._fetching.wait_s
         if self._failed:
@@ -177,8 +181,6 @@ class Contexts:
                 self._made(said, tenant, brought)
             except Unknown as unknown:
                 url = unknown.url
-            except LinliError:
-                return  # `of` says what is wrong
             else:
                 return
             held = await self._brought(tenant, url)
@@ -308,10 +310,16 @@ class Contexts:
             if len(key[1]) > self._caps.context_bytes:
                 raise BadRequestData(f"@context: at most {self._caps.context_bytes} bytes.")
             known = self._compile(said, tenant, brought)
-            if len(self._compiled) >= CONTEXTS_KEPT:
-                self._compiled.pop(next(iter(self._compiled)))
+            self._make_room(known[0].size)
         self._compiled[key] = known
         return known
+
+    def _make_room(self, size: int) -> None:
+        """Let go of what was not used for longest, so that neither many contexts nor large ones fill the memory."""
+        kept = self._compiled
+        size += sum(terms.size for terms, _ in kept.values())
+        while kept and (len(kept) >= CONTEXTS_KEPT or size > TERMS_KEPT):
+            size -= kept.pop(next(iter(kept)))[0].size
 
     def _compile(self, said: Any, tenant: str, brought: Mapping[str, Held]) -> tuple[Terms, list[Use]]:
         def document_of(url: str) -> Any:
@@ -319,7 +327,7 @@ class Contexts:
                 return brought[url].document
             failed = self._failed.get((tenant, url))
             if failed is not None:
-                raise failed[1]
+                raise type(failed[1])(failed[1].message)
             return self._document(url)
 
         terms, urls = compiled(said, document_of, self._caps.contexts_nested)

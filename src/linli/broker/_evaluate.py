@@ -16,9 +16,9 @@ from linli.base.errors import BadRequestData
 
 from ._geo import is_there
 from ._grammar import hour_of
-from ._names import DEFAULT
 from ._plain import VALUE_MEMBER, Doc, Instance
 from ._query import TIMES, And, Compare, Exists, Node, Or, Path, Query, ScopeIs, TypeIs, Value
+from ._terms import vocab_iri
 
 _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
@@ -146,7 +146,7 @@ def _target(instance: Instance, keys: tuple[str, ...]) -> Any:
     if kind == "LanguageProperty":
         return _texts(value, keys)
     if kind == "VocabProperty":
-        names = [one if ":" in one else DEFAULT + one for one in (value if isinstance(value, list) else [value])]
+        names = [vocab_iri(one) for one in (value if isinstance(value, list) else [value])]
         return None if keys else names
     for key in keys:
         if not isinstance(value, dict) or key not in value:

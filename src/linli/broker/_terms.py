@@ -16,11 +16,11 @@ from urllib.parse import urljoin
 import orjson
 
 from linli.base.errors import BadRequestData, LdContextNotAvailable
-from linli.vocab import CORE_CONTEXT_URL
+from linli.vocab import CORE_CONTEXT_URL, vocabulary
 
 from ._caps import CAPS
 from ._core_context import NEWEST, core_document, core_version
-from ._names import DEFAULT, OURS, full_name, inner_name
+from ._names import DEFAULT, full_name, inner_name
 
 CONTEXTS_JOINED_MAX = 64
 TERMS_MAX = 50_000
@@ -100,19 +100,16 @@ class Terms:
         return known
 
     def vocab_value(self, term: str) -> str:
-        """Return how a VocabProperty's value stands in documents: a term of the core @context, else an IRI.
+        """Return how a VocabProperty's value stands in documents: a term of our own @context, else an IRI.
 
-        A code of ours may be spelled like the name of one of our attributes (ebike); then it expands to our IRI, and
-        stands bare all the same.
+        So a code of ours stands as it is said even where an attribute is called so (ebike, owner, key).
         """
         iri = self.iri(term)
-        core = core_terms().term(inner_name(iri))
-        return inner_name(iri) if ":" in core else core
+        said = _own_terms().term(inner_name(iri))
+        return iri if ":" in said else said
 
     def vocab_term(self, value: str) -> str:
         """Return a VocabProperty's value in this context."""
-        if ":" not in value and self._iris.get(value) == OURS + value:
-            return value
         return self._compacted(vocab_iri(value))
 
     def iri(self, term: str) -> str:
@@ -288,9 +285,15 @@ def core_terms() -> Terms:
     return compiled(CORE_CONTEXT_URL, lambda _: {})[0]
 
 
+@cache
+def _own_terms() -> Terms:
+    """Return the terms of our own @context."""
+    return compiled(vocabulary().context()["@context"], lambda _: {})[0]
+
+
 def vocab_iri(value: str) -> str:
     """Return the IRI of a VocabProperty's value that stands in a document."""
-    return value if ":" in value else core_terms().iri(value)
+    return value if ":" in value else _own_terms().iri(value)
 
 
 def checked_context(said: Any) -> None:
