@@ -34,6 +34,8 @@ class Power(apsw.VFS):
     def __init__(self) -> None:
         self.name = f"power{next(_names)}"
         self.journal: list[Event] = []
+        #: how many bytes files may still grow by, all together; None = as they like
+        self.room: int | None = None
         self._fails: Callable[[str, int], bool] | None = None
         self._counts = {"sync": 0, "write": 0, "move": 0}
         super().__init__(self.name, "")
@@ -57,6 +59,14 @@ class Power(apsw.VFS):
         self._counts[what] += 1
         if self._fails and self._fails(what, self._counts[what]):
             raise apsw.IOError("the disk is broken for a test")
+
+    def may_grow(self, file: apsw.VFSFile, end: int) -> None:
+        """Refuse a write that needs more room than there is."""
+        growth = end - file.xFileSize()
+        if self.room is not None and growth > 0:
+            if growth > self.room:
+                raise apsw.FullError("the disk is full for a test")
+            self.room -= growth
 
     def cut(self, at: int, folder: Path, rng: random.Random | None) -> list[int]:
         """Write the files as they may stand after `at` events; return the numbers acknowledged by then.
@@ -98,6 +108,7 @@ class _File(apsw.VFSFile):
 
     def xWrite(self, content: bytes, offset: int) -> None:
         self._power.may_fail("move" if self._name.endswith(".db") else "write")
+        self._power.may_grow(self, offset + len(content))
         super().xWrite(content, offset)
         self._power.journal.append(Event("write", self._name, offset, bytes(content)))
 

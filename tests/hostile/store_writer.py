@@ -5,13 +5,21 @@ import os
 import sys
 from pathlib import Path
 
-from linli.store import Change, Fact, Put, SqliteStore
+import structlog
+
+from linli.store import Change, Fact, Put, SqliteStore, Store, open_store
 
 SIDE_BY_SIDE = 16
 
 
-async def main(path: Path, start: int) -> None:
-    store = SqliteStore.open(path, checkpoint_pages=50)
+async def opened(url: str) -> Store:
+    if url.startswith("sqlite:///"):
+        return SqliteStore.open(Path(url.removeprefix("sqlite:///")), checkpoint_pages=50, unfiled_max=20)
+    return await open_store(url)
+
+
+async def main(url: str, start: int) -> None:
+    store = await opened(url)
 
     async def press_on(first: int) -> None:
         number = first
@@ -24,4 +32,5 @@ async def main(path: Path, start: int) -> None:
     await asyncio.gather(*(press_on(start + n) for n in range(SIDE_BY_SIDE)))
 
 
-asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))  # stdout is for the numbers
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))

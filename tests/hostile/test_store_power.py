@@ -43,7 +43,7 @@ def a_change(number: int, *, size: int = 300) -> Change:
 
 async def write_under(power: Power, path: Path, *, sync: Any = "full", checkpoint_pages: int = 20) -> None:
     """Write CHANGES, four side by side, each marked when it was answered."""
-    store = SqliteStore.open(path, sync=sync, checkpoint_pages=checkpoint_pages, vfs=power.name)
+    store = SqliteStore.open(path, sync=sync, checkpoint_pages=checkpoint_pages, unfiled_max=7, vfs=power.name)
 
     async def press(number: int) -> None:
         await store.commit(a_change(number))
@@ -194,7 +194,7 @@ async def test_the_nth_operation_fails_and_all_that_was_answered_stands(tmp_path
     for nth in range(1, 26):
         power = Power()
         path = tmp_path / f"{nth}.db"
-        store = SqliteStore.open(path, checkpoint_pages=10, vfs=power.name)
+        store = SqliteStore.open(path, checkpoint_pages=10, unfiled_max=2, vfs=power.name)
         power.arm(_only(what, nth))
         acknowledged = []
         for number in range(8):

@@ -24,12 +24,16 @@ class Pen:
         """Write on `connection`; `chain` links audit rows."""
         self._connection = connection
         self._chain = chain
-        #: how many rows of history wait to be filed; it may be too many after a transaction that was lost
+        #: about how many rows of history wait to be filed; 0 only when there is none
         self.unfiled = 0
 
     def count_unfiled(self) -> None:
         """Learn how much waits in a file that was just opened."""
         self.unfiled = self._one(_SQL["unfiled"], ()) or 0
+
+    def doubt(self) -> None:
+        """Hear that a transaction was lost: what it filed may be unfiled again."""
+        self.unfiled = max(1, self.unfiled)
 
     def open(self, changes: Iterable[Change]) -> Ledger:
         """Return a ledger that knows what these Changes will ask for; the transaction is open."""

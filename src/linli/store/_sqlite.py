@@ -26,7 +26,7 @@ from ._reads import SqlReads
 from ._rows import stored_of
 from ._shelf import Shelf
 from ._tasks import Batch, Claim
-from ._writer import Writer
+from ._writer import Limits, Writer
 
 URL = setting(
     "store.url",
@@ -79,11 +79,13 @@ class SqliteStore(SqlReads):
         pending_max: int = 10_000,
         bytes_cache_mb: int = 64,
         checkpoint_pages: int = 4000,
+        unfiled_max: int = 4000,
         vfs: str | None = None,
     ) -> Self:
         """Open or create the database; nothing is read beyond its schema.
 
-        `checkpoint_pages`: how many pages of 4 KB may pile up in the WAL. `vfs`: another file layer of SQLite, which the
+        `checkpoint_pages`: how many pages of 4 KB may pile up in the WAL. `unfiled_max`: how many rows of history may wait
+        to be filed: few enough to be looked through by every question about the past. `vfs`: another file layer of SQLite, which the
         tests of power loss put underneath.
         Raises: StartError: in use by another process, or not a database of linli. StoreTooNew.
         """
@@ -93,7 +95,8 @@ class SqliteStore(SqlReads):
             store = cls(path, lock, writing, open_reader(path, vfs), Shelf(bytes_cache_mb * _MB))
             pen = Pen(writing, chain)
             pen.count_unfiled()
-            store._writer = Writer(writing, pen, pending_max, store, checkpoint_pages)
+            limits = Limits(pending_max, checkpoint_pages, unfiled_max)
+            store._writer = Writer(writing, pen, store, limits)
         except BaseException:
             os.close(lock)
             raise

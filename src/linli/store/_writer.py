@@ -19,7 +19,7 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 import structlog
@@ -31,24 +31,27 @@ from ._ledger import Ledger
 from ._pen import Pen
 from ._tasks import Audience, Batch, Claim, Outcome, Task, TransactionLost, answer, take
 
-_UNFILED_MAX = 4_000  # rows of history: few enough to be looked through by every question about the past
-
 _log = structlog.get_logger("linli.store")
+
+
+class Limits(NamedTuple):
+    """How much may pile up: pieces of work that wait, pages in the WAL, rows of history that are not filed."""
+
+    pending: int
+    wal_pages: int
+    unfiled_rows: int
 
 
 class Writer:
     """Owns the writing connection and its thread."""
 
-    def __init__(
-        self, connection: apsw.Connection, pen: Pen, pending_max: int, audience: Audience, checkpoint_pages: int
-    ) -> None:
-        """Start the thread; `checkpoint_pages` may pile up in the WAL before they are moved."""
+    def __init__(self, connection: apsw.Connection, pen: Pen, audience: Audience, limits: Limits) -> None:
+        """Start the thread."""
         self.trouble: str | None = None
         self._connection = connection
         self._pen = pen
-        self._pending_max = pending_max
+        self._limits = limits
         self._audience = audience
-        self._checkpoint_pages = checkpoint_pages
         self._wal_pages = 0
         connection.set_wal_hook(self._count_pages)
         self._pending: deque[Task] = deque()
@@ -66,7 +69,7 @@ class Writer:
         with self._wake:
             if self._closing:
                 raise StoreFailed("The store is closed.")
-            if len(self._pending) >= self._pending_max:
+            if len(self._pending) >= self._limits.pending:
                 raise Busy
             self._pending.append(task)
             self._wake.notify()
@@ -83,9 +86,9 @@ class Writer:
     def _run(self) -> None:
         while tasks := self._take():
             self._settle(tasks)
-            if self._pen.unfiled >= _UNFILED_MAX:
+            if self._pen.unfiled >= self._limits.unfiled_rows:
                 self._file()
-            if self._wal_pages >= self._checkpoint_pages:
+            if self._wal_pages >= self._limits.wal_pages:
                 self._checkpoint()
 
     def _count_pages(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
@@ -105,7 +108,7 @@ class Writer:
             with self._connection:
                 self._pen.file()
         except apsw.Error as error:
-            self._pen.count_unfiled()
+            self._pen.doubt()
             self._trouble(error, "store.filing.failed")
 
     def _take(self) -> list[Task]:
@@ -153,6 +156,7 @@ class Writer:
             if ledger and self._stands_after_all(ledger):
                 return batch
             self._audience.retract(batch)
+            self._pen.doubt()
             raise TransactionLost(began=began) from error
         self.trouble = None
         return batch
