@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 import os
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from postgres_server import a_server
 from real_node import RealNode
 
 from linli.client import AlreadyThere, AsyncNgsiLdClient, ClientProblem, NodeUnreachable, NotFound, Query
@@ -136,21 +138,37 @@ async def rounds(folder: Path, kills: int, seed: int, *more: str) -> dict[str, i
 ZERO = ("lost", "older", "back", "doubled")
 
 
+ENGINES = ("sqlite", "postgresql")
+
+
+@pytest.fixture
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, ...]]:
+    """Give the words of the command line that choose an engine."""
+    if request.param == "sqlite":
+        yield ()
+        return
+    with a_server(tmp_path) as server:
+        yield "--set", f"store.url={server.url}"
+
+
 @pytest.mark.slow
-def test_nothing_acknowledged_is_lost_by_the_broker(tmp_path: Path) -> None:
-    sums = asyncio.run(rounds(tmp_path, KILLS, 1))
+@pytest.mark.parametrize("engine", ENGINES, indirect=True)
+def test_nothing_acknowledged_is_lost_by_the_broker(engine: tuple[str, ...], tmp_path: Path) -> None:
+    sums = asyncio.run(rounds(tmp_path / "node", KILLS, 1, *engine))
     assert sums["acknowledged"] > 0
     assert {name: sums[name] for name in ZERO} == dict.fromkeys(ZERO, 0)
 
 
 @pytest.mark.proof
-def test_a_hundred_kills_of_the_broker(tmp_path: Path, prove) -> None:
-    sums = asyncio.run(rounds(tmp_path, 100, 1))
-    prove(
-        f"100 x kill -9 of the broker under writes: {sums['entities']} entities",
-        wanted="some", measured=sums["acknowledged"], kept=sums["acknowledged"] > 0,
-    )  # fmt: skip
+@pytest.mark.parametrize("engine", ENGINES, indirect=True)
+def test_a_hundred_kills_of_the_broker(
+    engine: tuple[str, ...], tmp_path: Path, prove, request: pytest.FixtureRequest
+) -> None:
+    sums = asyncio.run(rounds(tmp_path / "node", 100, 1, *engine))
+    what = f"100 x kill -9 of the broker under writes, {request.node.callspec.params['engine']}"
+    some = sums["acknowledged"]
+    prove(f"{what}: {sums['entities']} entities", wanted="some", measured=some, kept=some > 0)
     for name in ZERO:
-        prove(f"100 x kill -9 of the broker under writes: {name}", wanted=0, measured=sums[name], kept=sums[name] == 0)
+        prove(f"{what}: {name}", wanted=0, measured=sums[name], kept=sums[name] == 0)
     slowest = sums["slowestStartS"]
-    prove("restart of the broker after kill -9, slowest, s", wanted="<= 3", measured=slowest, kept=slowest <= 3)
+    prove(f"{what}: slowest restart, s", wanted="<= 3", measured=slowest, kept=slowest <= 3)
