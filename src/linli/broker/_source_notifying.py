@@ -35,6 +35,9 @@ _ENGINE = Principal("engine:broker", "engine", ("/",))
 #: instead of the id of a source: every source that fits
 _ALL = "*"
 
+#: id of a source -> the form of it that a subscriber was told of
+Told = dict[str, str]
+
 
 class _Subscribed(NamedTuple):
     """A subscription as it is told, and which sources it means."""
@@ -44,10 +47,10 @@ class _Subscribed(NamedTuple):
 
 
 class _State(NamedTuple):
-    """What is kept of a subscription: what was counted, and the ids of the sources it was told of last."""
+    """What is kept of a subscription: what was counted, and which form of which source it was told of last."""
 
     counts: Counts
-    told: frozenset[str]
+    told: Told
 
 
 class SourceNotifyingDoor(SourceSubscriptionDoor):
@@ -109,7 +112,7 @@ class SourceNotifyingDoor(SourceSubscriptionDoor):
         if record is None:
             return None
         said = orjson.loads(record.doc)
-        return _State(Counts(**said["counts"]), frozenset(said["told"]))
+        return _State(Counts(**said["counts"]), said["told"])
 
     async def subscribed(self, kept: Kept) -> _Subscribed | None:
         """Return a subscription as it is told; None when it cannot be read any more, which is logged."""
@@ -161,9 +164,7 @@ class SourceNotifyingDoor(SourceSubscriptionDoor):
     async def save_sources(self, tenant: str, cursor: int, states: dict[str, _State], gone: Iterable[str]) -> None:
         """Keep what was counted and told, and up to where the log needs not be read again. Raises: LinliError."""
         records: list[PutRecord | DropRecord] = [
-            PutRecord(
-                STATE, one, orjson.dumps({"counts": asdict(state.counts), "told": sorted(state.told)}), quiet=True
-            )
+            PutRecord(STATE, one, orjson.dumps({"counts": asdict(state.counts), "told": state.told}), quiet=True)
             for one, state in states.items()
         ]
         records += [DropRecord(STATE, one) for one in gone if await self._store.record(tenant, STATE, one) is not None]
@@ -181,9 +182,9 @@ class _SourceFollower:
         self._tenant = tenant
         self._post = post
         self._subscribed: dict[str, _Subscribed] = {}
-        self._told: dict[str, frozenset[str]] = {}
+        self._told: dict[str, Told] = {}
         #: what a subscriber will have been told as soon as everything up to a position was
-        self._telling: dict[str, tuple[int, frozenset[str]]] = {}
+        self._telling: dict[str, tuple[int, Told]] = {}
         self._seq = 0
         self._changed: set[str] = set()
         self._gone: set[str] = set()
@@ -252,11 +253,11 @@ class _SourceFollower:
             self._subscribed[row.entity_id] = subscribed
             self.mailboxes[row.entity_id].replace(subscribed.subscription)
         else:
-            self._take_in(subscribed, _State(Counts(row.seq - 1), frozenset()))
+            self._take_in(subscribed, _State(Counts(row.seq - 1), {}))
 
     def _take_in(self, subscribed: _Subscribed, state: _State | None) -> None:
         subscription = subscribed.subscription
-        state = state or _State(Counts(self._seq), frozenset())
+        state = state or _State(Counts(self._seq), {})
         self._subscribed[subscription.id] = subscribed
         self._told[subscription.id] = state.told
         self._changed.add(subscription.id)
@@ -281,34 +282,37 @@ class _SourceFollower:
         if not jobs:
             return _letter(subscription, f"t{now_us}", now_us, "updated", await self._door.sources_meant(subscribed))
         job = jobs[0]
-        told = self._told[subscription.id]
         source_id = next(iter(job.news))
         if source_id == _ALL:
             meant = await self._door.sources_meant(subscribed)
-            reason, told = "newlyMatching", frozenset(one.source["id"] for one in meant)
-        else:
-            meant = await self._door.sources_meant(subscribed, source_id)
-            if meant:
-                reason, told = "updated" if source_id in told else "newlyMatching", told | {source_id}
-            elif source_id in told:
-                reason, told = "noLongerMatching", told - {source_id}
-                gone = await self._door.registered_now(self._tenant, source_id)
-                meant = [] if gone is None else [gone]
-            else:
-                return None
-        self._telling[subscription.id] = (job.seq, told)
-        written = _letter(subscription, str(job.seq), now_us, reason, meant)
-        if reason == "noLongerMatching" and not meant:
-            written = _letter_of(subscription, str(job.seq), now_us, reason, [{"id": source_id, "type": TYPE}])
-        return written
+            self._telling[subscription.id] = (job.seq, {one.source["id"]: _form(one) for one in meant})
+            return _letter(subscription, str(job.seq), now_us, "newlyMatching", meant)
+        return await self._write_one(subscribed, source_id, job.seq)
+
+    async def _write_one(self, subscribed: _Subscribed, source_id: str, seq: int) -> dict[str, Any] | None:
+        """Write what became of one source since the subscriber heard of it last; None when he knows it all."""
+        subscription, now_us = subscribed.subscription, self._door.now_us()
+        told = self._told[subscription.id]
+        known = told.get(source_id)
+        meant = await self._door.sources_meant(subscribed, source_id)
+        if meant and _form(meant[0]) != known:
+            self._telling[subscription.id] = (seq, {**told, source_id: _form(meant[0])})
+            return _letter(subscription, str(seq), now_us, "newlyMatching" if known is None else "updated", meant)
+        if meant or known is None:
+            return None
+        self._telling[subscription.id] = (seq, {one: form for one, form in told.items() if one != source_id})
+        there = await self._door.registered_now(self._tenant, source_id)
+        if there is not None:
+            return _letter(subscription, str(seq), now_us, "noLongerMatching", [there])
+        return _letter_of(subscription, str(seq), now_us, "noLongerMatching", [{"id": source_id, "type": TYPE}])
 
     def _note(self, mailbox: Mailbox) -> None:
         subscription_id = mailbox.subscription.id
         if subscription_id not in self.mailboxes:
             return
-        seq, told = self._telling.get(subscription_id, (0, frozenset()))
-        if seq and mailbox.counts.seq >= seq:
-            self._told[subscription_id] = told
+        telling = self._telling.get(subscription_id)
+        if telling is not None and mailbox.counts.seq >= telling[0]:
+            self._told[subscription_id] = telling[1]
             del self._telling[subscription_id]
         self._changed.add(subscription_id)
 
@@ -341,6 +345,11 @@ def _job(row: LogRow, subscription_id: str) -> Job | None:
     if row.type == f"record:{KIND}" and row.entity_id == subscription_id and row.kind != "delete":
         return Job(row.seq, row.at_us, {_ALL: None})
     return Job(row.seq, row.at_us, {row.entity_id: None}) if row.type == f"record:{SOURCE}" else None
+
+
+def _form(one: Registered) -> str:
+    """Return what tells this form of a registration from every other, also from one made anew under the same id."""
+    return f"{one.record.row}.{one.record.version}"
 
 
 def _letter(
