@@ -138,17 +138,18 @@ class Finder:
         if len(ways) == 1:
             return best, least
         for way in ways:
-            number = min((yield self._probe(way)), _PROBED)
+            number = min((yield self._probe(way, least)), _PROBED)
             if number < least:
                 best, least = way, number
             if number <= _NARROW:
                 break
         return best, least
 
-    def _probe(self, way: _Way) -> Query:
+    def _probe(self, way: _Way, enough: int) -> Query:
+        """Return the query that counts what a way yields, or says that it is `enough` not to take it."""
         if way.number:
             return way.number, way.rows_values
-        return self._sql["probe"].format(rows=way.rows), (*way.rows_values, _PROBED)
+        return self._sql["probe"].format(rows=way.rows), (*way.rows_values, min(enough, _PROBED))
 
     def _with_checks(
         self, body: str, values: Values, ways: list[_Way], way: _Way | None = None, order: str = "e.row"

@@ -1,5 +1,5 @@
 -- What PostgreSQL reads in its own words; all other queries are those of ../read.sql. Lists are arrays.
--- "OFFSET 0" keeps the planner from turning the order of a join round. There is no "look": to take a document apart here
+-- "OFFSET 0" and "LIMIT 1" keep the planner from turning the order of a join round. There is no "look": to take a document apart here
 -- costs as much as to send it and take it apart there.
 
 -- numbers
@@ -52,14 +52,14 @@ SELECT row FROM entity_key WHERE tenant = ? AND name = ? AND value = ANY (?::tex
 SELECT row FROM place WHERE area && area_of(?, ?, ?, ?)
 
 -- is_of_types
-EXISTS (SELECT 1 FROM entity_type AS t WHERE t.tenant = ? AND t.type = ANY (?::text[]) AND t.row = e.row)
+(SELECT TRUE FROM entity_type AS t WHERE t.tenant = ? AND t.type = ANY (?::text[]) AND t.row = e.row LIMIT 1)
 
 -- is_of_key
-EXISTS (SELECT 1 FROM entity_key AS k
-    WHERE k.tenant = ? AND k.name = ? AND k.value = ANY (?::text[]) AND k.row = e.row)
+(SELECT TRUE FROM entity_key AS k
+    WHERE k.tenant = ? AND k.name = ? AND k.value = ANY (?::text[]) AND k.row = e.row LIMIT 1)
 
 -- is_in_box
-EXISTS (SELECT 1 FROM place AS p WHERE p.row = e.row AND p.area && area_of(?, ?, ?, ?))
+(SELECT TRUE FROM place AS p WHERE p.row = e.row AND p.area && area_of(?, ?, ?, ?) LIMIT 1)
 
 -- is_in_scopes
 EXISTS (SELECT 1 FROM jsonb_array_elements_text(e.scopes::jsonb) AS s (value) WHERE {scopes})
