@@ -4,7 +4,9 @@ A wire entity is expanded by the requester's @context into one document (names a
 vocabulary when its type is ours, allowed by trust, and committed with its log rows and history; a read takes the way
 back: candidates from the store, judged one by one, cut down to what the asker may see, compacted with his @context.
 Engines of this process read and write the same entities as `Plain` and `Draft`, and follow `Broker.log`.
-broker knows nothing of calls, cases or packs, delivers nothing inside a request and never fetches a @context.
+A @context is compiled once; one that is not here is fetched in the background only, from hosts that were allowed.
+Registrations say which other brokers hold what; they are kept, found and told of, and nothing is forwarded yet.
+broker knows nothing of calls, cases or packs, and delivers nothing inside a request.
 """
 
 from ._batches import Batch, Deed
