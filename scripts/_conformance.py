@@ -144,7 +144,7 @@ def _prepare(options: argparse.Namespace) -> None:
     shutil.copy(options.suite / "requirements.txt", copy)
     contexts = _contexts(options, copy)
     if options.rename is not None:
-        ours = [options.out / "contexts" / name for name in set(contexts.values()) if "core-context" not in name]
+        ours = [options.out / "documents" / name for name in set(contexts.values()) if "core-context" not in name]
         words = rename(copy, [file for file in ours if file.is_file()], core_document(), options.rename)
         (options.out / "words.json").write_text(json.dumps(words, indent=1), "utf-8")
         print(f"conformance: {len(words)} type and attribute names were replaced; words.json lists them", flush=True)
@@ -157,7 +157,7 @@ def _prepare(options: argparse.Namespace) -> None:
 
 def _contexts(options: argparse.Namespace, copy: Path) -> dict[str, str]:
     """Write the map of @context documents: the suite's own by its addresses, and those of the further maps."""
-    folder = options.out / "contexts"
+    folder = options.out / "documents"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     said: dict[str, str] = {}
@@ -259,7 +259,7 @@ def _broker(options: argparse.Namespace, folder: Path) -> Iterator[None]:
         more = ["--set", f"store.url={options.store}"]
     settings = ('egress.allow=["127.0.0.1","localhost"]', "history.page_instances=30", "contexts.wait_s=5")
     words = [sys.executable, "-m", "linli", "serve", "--only", "broker", "--open", "--port", str(PORT)]
-    words += ["--data", str(folder / "node"), "--context-map", str(options.out / "contexts/map.json"), *more]
+    words += ["--data", str(folder / "node"), "--context-map", str(options.out / "documents/map.json"), *more]
     words += [part for one in settings for part in ("--set", one)]
     with (folder / "broker.log").open("wb") as log:
         process = subprocess.Popen(
