@@ -1,16 +1,21 @@
-"""store: entities, their history, the change log, due timers and readers' cursors of one node; alone knows SQL.
+"""store: entities, their history, records, the change log, timers and cursors of one node; alone knows SQL.
 
-A Change goes in through `commit`, the only write: it waits in a bounded queue (full: Busy), one writer thread puts
-everything that arrived while the last commit ran into one transaction (each Change behind its own savepoint, so only the
-guilty one is refused), syncs, and only then answers, all who waited by one call into the event loop. Reads never suspend
-and see what was committed: who sees a log row sees at least that version of the entity. `wait_log` wakes the readers
-after each commit; what a reader has done it says in its next Change (`cursor`), so a crash repeats and loses nothing.
+A Change goes in through `commit`, the only write: it waits in a bounded queue (full: Busy). One writer takes all that
+arrived while the last commit ran, plays each Change in a ledger (where it may be refused, at no cost to the others),
+writes what the ledger gathered table by table in one transaction, syncs, and only then answers all who waited. Reads see
+what was committed: who sees a log row sees at least that version of the entity. `wait_log` wakes the readers after each
+commit; what a reader has done it says in its next Change (`cursor`), so a crash repeats and loses nothing.
 
-SqliteStore keeps one file, which one process may have open (StartError else); `sync="off"` suits headless runs. `find`
-begins at the narrowest of ids, keys, box, scopes and types. MemoryStore is the same promise as plain dicts, the model
-that engines are held to. `check_file` and `restore_file` look after files that nobody has open.
+`open_store` opens what an address names. SqliteStore keeps one file, which one process may have open (StartError else);
+its reads never suspend. PostgresStore keeps one schema, which several processes may share: one of them appends at a time,
+the others hear of it by NOTIFY, and `lead` says who does what only one may do. MemoryStore is the same promise as plain
+dicts, the model that the engines are held to. An older store is brought up to date when it is opened. `check_store`,
+`copy_store`, `restore_store` and `upgrade_store` look after stores that nobody has open.
 
-What the store never does: decide who may, look inside a document, deliver, read a clock.
+History is asked by `past`, `numbers` and `as_of`. The first value of an attribute comes there only when it is overwritten:
+while it stands, the entity itself is its history.
+
+What the store never does: decide who may, look inside a document (but for the `looks` of a Find), deliver, read a clock.
 """
 
 from ._change import (

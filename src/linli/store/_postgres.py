@@ -85,7 +85,7 @@ class PostgresStore(SqlReads):
         """
         await bring_up(address)
         try:
-            pool = await driver().create_pool(min_size=1, max_size=readers, **options(address))
+            pool = await driver().create_pool(min_size=0, max_size=readers, **options(address))
             store = cls(address, pool, sync, chain, pending_max=pending_max, shelf=Shelf(bytes_cache_mb * _MB))
             await store._ear.open()
         except faults() as error:
