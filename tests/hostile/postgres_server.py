@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-#: the programs of the newest version that is installed (scripts/system)
-BIN = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 START_S = 30
 
 
@@ -27,10 +26,10 @@ class Server:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         with (self.folder / "postgres.log").open("ab") as log:
-            command = [*_as_owner(), BIN / "postgres", "-D", self.folder / "data"]
+            command = [*_as_owner(), _bin() / "postgres", "-D", self.folder / "data"]
             self.running = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         until = time.monotonic() + START_S
-        while subprocess.run([BIN / "pg_isready", "-q", "-h", self.folder], check=False).returncode:
+        while subprocess.run([_bin() / "pg_isready", "-q", "-h", self.folder], check=False).returncode:
             if time.monotonic() > until or self.running.poll() is not None:
                 raise RuntimeError((self.folder / "postgres.log").read_text())
             time.sleep(0.05)
@@ -38,7 +37,7 @@ class Server:
     def stop(self, how: str = "fast") -> None:
         """Stop it: fast = in order, immediate = as a crash does."""
         subprocess.run(
-            [*_as_owner(), BIN / "pg_ctl", "stop", "-s", "-w", "-m", how, "-D", self.folder / "data"],
+            [*_as_owner(), _bin() / "pg_ctl", "stop", "-s", "-w", "-m", how, "-D", self.folder / "data"],
             check=True,
             stdin=subprocess.DEVNULL,
         )
@@ -55,7 +54,7 @@ def a_server(parent: Path) -> Iterator[Server]:
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
-        made = [BIN / "initdb", "-D", folder / "data", "-U", "linli", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        made = [_bin() / "initdb", "-D", folder / "data", "-U", "linli", "-A", "trust", "-E", "UTF8", "--no-sync"]
         subprocess.run([*_as_owner(), *made, "--locale=C.UTF-8"], check=True, stdout=subprocess.DEVNULL)
         with (folder / "data" / "postgresql.conf").open("a") as settings:
             settings.write(
@@ -71,6 +70,12 @@ def a_server(parent: Path) -> Iterator[Server]:
                 server.stop("immediate")
     finally:
         shutil.rmtree(folder)
+
+
+@cache
+def _bin() -> Path:
+    """Return the programs of the newest version that is installed; scripts/system asks for one."""
+    return max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
 
 
 def _as_owner() -> list[str]:
