@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ def a_put(*facts: Fact, entity_id: str = ONE) -> Put:
 
 
 def at(fact: Fact, observed_us: int, number: float) -> Fact:
-    return replace(fact, observed_us=observed_us, number=number)
+    return fact._replace(observed_us=observed_us, number=number)
 
 
 N, M, DATED = Fact("n", "", b"1"), Fact("m", "", b"9"), Fact("n", "urn:d", b"2")
@@ -38,8 +37,8 @@ async def past(store: Store, **asked: Any) -> list[tuple[int, Fact]]:
 
 async def test_a_first_value_is_filed_under_the_creation_of_its_entity(store: Store) -> None:
     await store.commit(a_change(10, a_put()))
-    await store.commit(a_change(20, a_put(replace(N, first=True), Fact("n", "", b"3"))))
-    await store.commit(a_change(30, a_put(replace(DATED, first=True), Fact("n", "urn:d", None))))
+    await store.commit(a_change(20, a_put(N._replace(first=True), Fact("n", "", b"3"))))
+    await store.commit(a_change(30, a_put(DATED._replace(first=True), Fact("n", "urn:d", None))))
     assert await store.past("default", ONE) == [
         Past(3, 1, 30, Fact("n", "urn:d", None)),
         Past(2, 1, 20, Fact("n", "", b"3")),
@@ -58,7 +57,7 @@ async def test_a_first_value_is_filed_once(store: Store) -> None:
 
 async def test_what_is_created_again_has_a_creation_of_its_own(store: Store) -> None:
     await store.commit(a_change(10, a_put()))
-    again = a_put(replace(N, first=True))
+    again = a_put(N._replace(first=True))
     await store.commit(a_change(20, again, a_put(Fact("n", "", b"3")), deletes=(Delete(ONE),)))
     assert await store.past("default", ONE, "n") == [Past(4, 0, 20, Fact("n", "", b"3")), Past(3, 0, 20, N)]
 
@@ -177,4 +176,4 @@ async def test_a_delete_may_leave_the_past_which_then_belongs_to_whoever_takes_t
 
 async def test_a_number_that_is_not_finite_is_refused(store: Store) -> None:
     with pytest.raises(BadRequestData, match="number of n is not finite"):
-        await store.commit(a_change(10, past=(AddPast(ONE, (replace(N, number=float("inf")),)),)))
+        await store.commit(a_change(10, past=(AddPast(ONE, (N._replace(number=float("inf")),)),)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +185,7 @@ async def test_a_file_of_the_first_schema_is_upgraded_and_keeps_what_it_holds(pa
         Past(3, 1, 10, warm),
         Past(4, 0, 20, Fact("n", "", None)),
     ]
-    again = Put("urn:x:1", ("Thing",), ("/cn",), b"{}", facts=(replace(warm, first=True), Fact("t", "", b"2")))
+    again = Put("urn:x:1", ("Thing",), ("/cn",), b"{}", facts=(warm._replace(first=True), Fact("t", "", b"2")))
     await store.commit(Change(tenant="default", actor="", purpose="", at_us=30, puts=(again,)))
     assert [seq for seq, _ in await store.history("default", "urn:x:1", "t")] == [5, 3]
     await store.close()

@@ -23,6 +23,8 @@ def checked_point(lon: object, lat: object) -> Point:
 
     Raises: BadRequestData: not a finite number or out of range.
     """
+    if type(lon) is type(lat) is float and -180.0 <= lon <= 180.0 and -90.0 <= lat <= 90.0:
+        return Point(lon, lat)
     for name, value, limit in (("lon", lon, 180), ("lat", lat, 90)):
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise BadRequestData(f"{name}: a number in degrees is needed.")

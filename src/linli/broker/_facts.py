@@ -9,7 +9,6 @@ of that name; a document whose scope is no longer its first one says so under `s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 
 import orjson
 
@@ -58,7 +57,7 @@ def past_of(stored: Stored, doc: Doc) -> Doc:
 def scope_facts(before: Doc, after: Doc, at_us: int) -> Iterator[Fact]:
     """Yield the facts of a scope that was changed, and have the document say that it was."""
     if "scopeAt" not in before and before["scope"]:
-        yield replace(scope_fact(before["scope"]), first=True)
+        yield scope_fact(before["scope"])._replace(first=True)
     yield scope_fact(after["scope"])
     after["scopeAt"] = at_us
 

@@ -50,7 +50,6 @@ _IGNORED = frozenset({"type", "@type", "datasetId", "createdAt", "modifiedAt", "
 _NOT_ATTRIBUTES = frozenset({"datasetId", "instanceId", "observedAt", "unitCode", "value", "object", "languageMap"})
 _REFUSED = frozenset({"@context", "entity", "entityList"})
 _TYPE = frozenset({"type", "@type"})
-_VALUE_MEMBERS = ("value", "object", "languageMap", "vocab", "json", "valueList", "objectList")
 _TYPE_OF_MEMBER = {
     "value": "Property",
     "object": "Relationship",
@@ -60,6 +59,7 @@ _TYPE_OF_MEMBER = {
     "valueList": "ListProperty",
     "objectList": "ListRelationship",
 }
+_VALUE_MEMBERS = _TYPE_OF_MEMBER.keys()
 _WITH_UNIT = frozenset({"Property", "ListProperty"})
 _GEO_DEPTH = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
 _ETSI = "https://uri.etsi.org/ngsi-ld/"
@@ -261,7 +261,7 @@ def _check_place(path: str, instances: list[Instance]) -> None:
 
 
 def _instances(path: str, said: Any, how: _How) -> list[Instance]:
-    if not (isinstance(said, list) and said and all(isinstance(one, dict) for one in said)):
+    if not isinstance(said, list) or not (said and all(isinstance(one, dict) for one in said)):
         return [_instance(path, said, how)]
     instances = [_instance(f"{path}[{at}]", one, how) for at, one in enumerate(said)]
     if len({one.get("datasetId") for one in instances}) < len(instances):
@@ -270,6 +270,19 @@ def _instances(path: str, said: Any, how: _How) -> list[Instance]:
 
 
 def _instance(path: str, said: Any, how: _How) -> Instance:
+    return (_simplest(path, said, how) if isinstance(said, dict) else None) or _any_instance(path, said, how)
+
+
+def _simplest(path: str, said: Mapping[str, Any], how: _How) -> Instance | None:
+    """Return what most instances are: a type and the value of that type; None when there is anything else to it."""
+    kind = said.get("type")
+    member = VALUE_MEMBER.get(kind) if isinstance(kind, str) else None
+    if len(said) > 2 or member is None or member not in said or path == PROOF or _is_null(said[member]):
+        return None
+    return {"type": kind, member: _value(path, str(kind), said[member], how)}
+
+
+def _any_instance(path: str, said: Any, how: _How) -> Instance:
     if not isinstance(said, dict):
         said = {"value": said}
     elif _is_geometry(said):
@@ -361,17 +374,17 @@ def _sealed_type(path: str, value: Any, _: Instance, how: _How) -> list[str]:
 def _kind(path: str, said: Mapping[str, Any], *, partly: bool) -> str:
     """Return the attribute type that is said or can be told from the members; "" where a part does not tell."""
     kind = said.get("type", said.get("@type"))
-    members = [member for member in _VALUE_MEMBERS if member in said]
+    members = said.keys() & _VALUE_MEMBERS
     if kind is None and len(members) == 1:
-        kind = _TYPE_OF_MEMBER[members[0]]
-        value = said[members[0]]
-        if kind == "Property" and _is_geometry(value):
+        (member,) = members
+        kind = _TYPE_OF_MEMBER[member]
+        if kind == "Property" and _is_geometry(said[member]):
             kind = "GeoProperty"
     if kind is None and partly and not members:
         return ""
     if not isinstance(kind, str) or kind not in VALUE_MEMBER:
         raise BadRequestData(f"{path}: type must be one of {', '.join(VALUE_MEMBER)}.")
-    if members != [VALUE_MEMBER[kind]] and not (partly and not members):
+    if (len(members) != 1 or VALUE_MEMBER[kind] not in members) and not (partly and not members):
         raise BadRequestData(f"{path}: a {kind} has the member {VALUE_MEMBER[kind]} and no other value.")
     if path == PROOF and (kind != "Property" or not isinstance(said.get("value", {}), dict)):
         raise BadRequestData(f"{path}: must be a Property whose value is the proof, an object.")
@@ -409,7 +422,7 @@ def _is_geometry(value: Any) -> bool:
 def _is_null(value: Any) -> bool:
     if isinstance(value, str):
         return value == NULL
-    return value in ({"@none": NULL}, [NULL])
+    return isinstance(value, dict | list) and len(value) == 1 and value in ({"@none": NULL}, [NULL])
 
 
 def _time(path: str, value: Any) -> str:
@@ -442,6 +455,8 @@ def _check_plain(path: str, value: Any, *, deep_null: bool = False) -> None:
 
     `deep_null`: the NGSI-LD null may stand for the value of a key, but nowhere below a list.
     """
+    if isinstance(value, int | float):
+        return
     waiting = [value]
     while waiting:
         one = waiting.pop()

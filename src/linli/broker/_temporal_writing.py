@@ -97,7 +97,7 @@ def _read_scope(said: Any) -> list[Fact]:
         if isinstance(one, dict):
             value, at = one.get("value"), one.get("observedAt")
             at_us = None if at is None else _time("scope.observedAt", at)
-        facts.append(replace(scope_fact(read_scopes(value)), observed_us=at_us))
+        facts.append(scope_fact(read_scopes(value))._replace(observed_us=at_us))
     return sorted(facts, key=lambda fact: (fact.observed_us is None, fact.observed_us))
 
 
@@ -326,7 +326,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
                 filed[trace.name, trace.dataset_id] = fact
             else:
                 past.append(EditPast(subject.entity_id, trace.name, trace.past.seq, trace.past.nth, fact))
-        firsts = tuple(replace(fact, first=True) for fact in filed.values() if fact is not None)
+        firsts = tuple(fact._replace(first=True) for fact in filed.values() if fact is not None)
         return self._change(act, puts=self._filed(subject, filed, firsts), past=tuple(past), **parts)
 
     def _filed(

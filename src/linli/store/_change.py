@@ -15,8 +15,7 @@ Kind = Literal["create", "update", "delete", "timer", "audit"]
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """One entity as it stands: `doc` is its whole JSON in the broker's internal form, never decoded by the store.
 
     `created_seq`: the log position of its creation.
@@ -45,8 +44,7 @@ class Record(NamedTuple):
     row: int
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(NamedTuple):
     """One instance of one attribute as it was written, for history; `doc` None means deleted.
 
     `observed_us`, `number`: what the instance says of its time and its value, so that both can be asked for without

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -281,8 +281,7 @@ class MemoryStore:
             stored = Stored(put.entity_id, put.types, put.scopes, 1, *times, put.doc, self._row, self._seq + 1)
         else:
             version = old.stored.version + 1
-            stored = replace(
-                old.stored,
+            stored = old.stored._replace(
                 types=put.types,
                 scopes=put.scopes,
                 version=version,
@@ -351,7 +350,7 @@ class MemoryStore:
         for nth, fact in enumerate(facts):
             if not (fact.first and stands):
                 rows = tenant.history.setdefault(entity_id, [])
-                rows.append(Past(seq, nth, at_us, replace(fact, first=False)))
+                rows.append(Past(seq, nth, at_us, fact._replace(first=False)))
 
     def _keep_first(self, tenant: _Tenant, entity_id: str, facts: tuple[Fact, ...]) -> None:
         """File first values under the creation of their entity, after all else of the Change."""
@@ -363,7 +362,7 @@ class MemoryStore:
             there = [row for row in rows if row.seq == entity.stored.created_seq and row.fact.attr == fact.attr]
             if all(row.fact.dataset_id != fact.dataset_id for row in there):
                 nth = max((row.nth for row in there), default=-1) + 1
-                past = Past(entity.stored.created_seq, nth, entity.stored.created_us, replace(fact, first=False))
+                past = Past(entity.stored.created_seq, nth, entity.stored.created_us, fact._replace(first=False))
                 rows.append(past)
 
     def _past_of(self, tenant: str, entity_id: str, attr: str | None) -> list[Past]:
@@ -431,7 +430,7 @@ def _position(row: Past) -> tuple[int, int]:
 def _edited(row: Past, edit: EditPast) -> Past | None:
     if (row.fact.attr, *_position(row)) != (edit.attr, edit.seq, edit.nth):
         return row
-    return row._replace(fact=replace(edit.fact, attr=edit.attr, first=False)) if edit.fact else None
+    return row._replace(fact=edit.fact._replace(attr=edit.attr, first=False)) if edit.fact else None
 
 
 def _time(row: Past, by: By) -> int | None:
