@@ -28,7 +28,7 @@ def a_writer(url: str, start: int) -> subprocess.Popen[bytes]:
 
 
 def kill_after(writer: subprocess.Popen[bytes], answers: int, kill: Callable[[], None] | None = None) -> list[int]:
-    """Kill the writer after so many answers, or what it writes to; return all that it answered."""
+    """Kill the writer after so many answers, or what it writes to; return all that it acknowledged."""
     assert writer.stdout
     with writer.stdout as lines:
         told = [next(lines) for _ in range(answers)]
@@ -37,7 +37,7 @@ def kill_after(writer: subprocess.Popen[bytes], answers: int, kill: Callable[[],
             writer.kill()
         told += [line for line in lines if line.endswith(b"\n")]
     writer.wait()
-    return [int(line) for line in told]
+    return [int(line) for line in told if not line.startswith(b"-")]  # those with a minus were refused
 
 
 def missing_after_kills(url: str, rounds: int, crash: Callable[[], None] | None = None) -> tuple[int, int]:
