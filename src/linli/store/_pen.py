@@ -65,6 +65,8 @@ class Pen:
                 continue
             if statement in _ON_FILED:
                 self.file()
+            if statement == "first_insert" and self._filed_alone(rows):
+                continue
             self._connection.executemany(_SQL[statement], rows)
             if statement == "history_insert":
                 self.unfiled += len(rows)
@@ -77,6 +79,15 @@ class Pen:
             self._connection.execute(_SQL["file"])
             self._connection.execute(_SQL["unfiled_delete"])
             self.unfiled = 0
+
+    def _filed_alone(self, rows: list[Row]) -> bool:
+        """File first values of which none other of their attribute is there, as nearly always; tell whether all were.
+
+        Those that were not are left to the statement that looks where they belong, which takes many times as long.
+        """
+        before = self._connection.total_changes()
+        self._connection.executemany(_SQL["first_alone"], rows)
+        return self._connection.total_changes() - before == len(rows)
 
     def holds(self, ledger: Ledger) -> bool:
         """Tell whether the file holds the numbers of `ledger`: whether a COMMIT that complained took effect."""

@@ -64,6 +64,11 @@ DELETE FROM record WHERE row = ?;
 INSERT INTO unfiled (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- first_alone
+INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
+SELECT ?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM unfiled WHERE seq = ?4)
+ON CONFLICT DO NOTHING;
+
 -- first_insert
 INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
 SELECT ?1, ?2, ?3, ?4,
