@@ -123,13 +123,16 @@ class Ground:
         return tenant in self._tenants
 
     async def _commit(self, change: Change) -> Committed:
-        images = await self.changes.drawn(self._store, change)
+        dull = self.changes.dull(change)
+        images = {} if dull is not None else await self.changes.drawn(self._store, change)
         try:
             committed = await self._store.commit(await self.changes.with_farewells(self._store, change))
             self._tenants.add(change.tenant)
         except (Conflict, AlreadyExists, ResourceNotFound) as error:
             raise Lost(error) from error
         self.changes.keep(images)
+        if dull is not None:
+            self.changes.note_dull(change, committed.seq, dull)
         return committed
 
     @staticmethod

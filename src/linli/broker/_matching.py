@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from linli.store import LogRow
 
@@ -25,6 +26,8 @@ class Event:
     created_us: int
     modified_before_us: int
     touched: frozenset[str]
+    #: what was found out about it for one subscriber and holds for others as well
+    known: dict[Any, Any] = field(default_factory=dict)
 
     @property
     def doc(self) -> Doc:
@@ -92,77 +95,86 @@ def _touches(watched: frozenset[str], names: set[str]) -> bool:
 
 
 class Index:
-    """Finds the subscriptions that a row of the log may concern: by id, by type and watched attribute, by type."""
+    """Finds the subscriptions that a write may concern: by id, by type and watched attribute, by type.
 
-    def __init__(self) -> None:
-        """Hold nothing."""
-        self._by_key: dict[tuple[str, ...], dict[str, Subscription]] = {}
-        self._keys: dict[str, list[tuple[str, ...]]] = {}
+    Names are short ones, as rows of the log have them.
+    """
+
+    def __init__(self, short: Callable[[str], str]) -> None:
+        """Hold nothing. `short` makes a short name of one that stands in documents."""
+        #: another number whenever something was taken in or dropped
+        self.generation = 0
+        self._short = short
+        self._by_key: dict[Key, dict[str, Subscription]] = {}
+        self._keys: dict[str, list[Key]] = {}
 
     def put(self, subscription: Subscription) -> None:
         """Take a subscription in, in place of an earlier form of it."""
         self.drop(subscription.id)
-        keys = list(dict.fromkeys(_keys(subscription)))
+        keys = list(dict.fromkeys(self._keys_of(subscription)))
         self._keys[subscription.id] = keys
         for key in keys:
             self._by_key.setdefault(key, {})[subscription.id] = subscription
 
     def drop(self, subscription_id: str) -> None:
         """Forget a subscription."""
+        self.generation += 1
         for key in self._keys.pop(subscription_id, ()):
             held = self._by_key[key]
             del held[subscription_id]
             if not held:
                 del self._by_key[key]
 
+    def concerns(self, entity_id: str, types: Iterable[str], attrs: Iterable[str]) -> bool:
+        """Tell whether a write that deletes nothing may concern anybody."""
+        by_key = self._by_key
+        return any(key in by_key for key in _asked(entity_id, types, attrs, deleted=False))
+
     def concerned(
         self, entity_id: str, types: Iterable[str], attrs: Iterable[str], *, deleted: bool
     ) -> dict[str, Subscription]:
-        """Return the subscriptions that may be concerned, by id. Names as they stand in documents.
+        """Return the subscriptions that may be concerned, by id.
 
         A deletion names no attributes: it concerns who watches any attribute of the type.
         """
         found: dict[str, Subscription] = {}
-        by_key = self._by_key
         for key in _asked(entity_id, types, attrs, deleted=deleted):
-            if key in by_key:
-                found.update(by_key[key])
+            if key in self._by_key:
+                found.update(self._by_key[key])
         return found
 
+    def _keys_of(self, subscription: Subscription) -> Iterator[Key]:
+        """Yield keys of which every write that concerns it asks for one."""
+        watched = [self._short(name) for name in subscription.watched]
+        for selector in subscription.query.any_of or (Query(),):
+            if selector.ids:
+                yield from ((_ID, one) for one in selector.ids)
+                continue
+            names = type_names(selector.types)
+            types = (_ANY,) if names is None else tuple(map(self._short, names))
+            for one in types:
+                if watched:
+                    yield (_WATCHING, one)
+                    yield from ((name, one) for name in watched)
+                else:
+                    yield (_TYPE, one)
 
-def _asked(entity_id: str, types: Iterable[str], attrs: Iterable[str], *, deleted: bool) -> Iterator[tuple[str, ...]]:
-    yield ("id", entity_id)
-    yield ("any",)
-    if deleted:
-        yield ("watching",)
-    else:
-        yield from (("attr", name) for name in attrs)
-    for type_name in types:
-        yield ("type", type_name)
+
+#: what about it is asked for (_ID, _TYPE, _WATCHING, or the name of an attribute), and which id or type
+Key = tuple[str, str]
+_ID, _TYPE, _WATCHING = " id", " type", " watching"
+_ANY = "*"
+
+
+def _asked(entity_id: str, types: Iterable[str], attrs: Iterable[str], *, deleted: bool) -> Iterator[Key]:
+    yield (_ID, entity_id)
+    for one in (_ANY, *types):
+        yield (_TYPE, one)
         if deleted:
-            yield ("type watching", type_name)
+            yield (_WATCHING, one)
         else:
-            yield from (("type attr", type_name, name) for name in attrs)
-
-
-def _keys(subscription: Subscription) -> Iterator[tuple[str, ...]]:
-    """Yield the keys under which one of which every row that concerns it is asked for."""
-    selectors = subscription.query.any_of or (Query(),)
-    for selector in selectors:
-        if selector.ids:
-            yield from (("id", one) for one in selector.ids)
-            continue
-        names = type_names(selector.types)
-        if names is None and subscription.watched:
-            yield ("watching",)
-            yield from (("attr", name) for name in subscription.watched)
-        elif names is None:
-            yield ("any",)
-        elif subscription.watched:
-            yield from (("type watching", one) for one in names)
-            yield from (("type attr", one, name) for one in names for name in subscription.watched)
-        else:
-            yield from (("type", one) for one in names)
+            for name in attrs:
+                yield (name, one)
 
 
 def type_names(node: Node | None) -> frozenset[str] | None:

@@ -83,6 +83,7 @@ class NotifyingDoor(SubscriptionDoor):
             await follower.stop()
         self._followers.clear()
         self.changes.told_us.clear()
+        self.changes.concerns.clear()
         self._leads = False
 
     async def settled(self) -> None:
@@ -123,6 +124,7 @@ class NotifyingDoor(SubscriptionDoor):
             return
         follower = self._followers[tenant] = _Follower(self, tenant, self._post)
         self.changes.told_us[tenant] = 0
+        self.changes.concerns[tenant] = follower.index
         await follower.start()
 
     # what a follower asks
@@ -143,12 +145,20 @@ class NotifyingDoor(SubscriptionDoor):
             after = page[-1].row
         return counts
 
+    async def wait(self, tenant: str, seq: int) -> None:
+        """Return soon after there is a row after a position."""
+        if await self._store.head(tenant) <= seq:
+            await self._store.wait_log(tenant, seq)
+            await asyncio.sleep(LINGER_S)
+
+    def index(self) -> Index:
+        """Return an index for subscriptions."""
+        return Index(self._names.short)
+
     async def new_rows(self, tenant: str, seq: int) -> list[LogRow]:
         """Return rows after a position, waiting until there are any; only such whose writers know that they stand."""
+        await self.wait(tenant, seq)
         head = await self._store.head(tenant)
-        if head <= seq:
-            head = await self._store.wait_log(tenant, seq)
-            await asyncio.sleep(LINGER_S)
         await asyncio.sleep(0)
         return await self.old_rows(tenant, seq, head)
 
@@ -206,18 +216,16 @@ class NotifyingDoor(SubscriptionDoor):
         kept = await self._store.record(row.tenant, FAREWELL, Key.of(row).record_id)
         return None if kept is None else farewell_image(kept)
 
-    async def touched(self, row: LogRow, image: Image | None) -> tuple[tuple[str, ...], frozenset[str]]:
-        """Return types and touched attributes of a row, by their names in documents."""
-        types: tuple[str, ...] = (row.type,)
+    async def row_types(self, row: LogRow, image: Image | None) -> tuple[str, ...]:
+        """Return the types of the entity that a row is about, by short name."""
         if image is not None:
-            types = image.types
-        elif row.kind != "delete" and (stored := await self._store.get(row.tenant, row.entity_id)) is not None:
-            types = stored.types
-        inner = self._names.inner
-        return tuple(map(inner, types)), frozenset(inner(name) for name in row.attrs if name != "scope")
+            return image.types
+        stored = None if row.kind == "delete" else await self._store.get(row.tenant, row.entity_id)
+        return (row.type,) if stored is None else stored.types
 
-    async def event(self, row: LogRow, image: Image | None, attrs: frozenset[str]) -> Event | None:
+    async def event(self, row: LogRow, image: Image | None) -> Event | None:
         """Return a write with the entity before and after it; None when nobody can know it any more."""
+        attrs = frozenset(self._names.inner(name) for name in row.attrs if name != "scope")
         if image is None:
             return await self._rebuilt(row, attrs)
         before: Doc | None = orjson.loads(image.before) if image.before else None
@@ -266,7 +274,7 @@ class NotifyingDoor(SubscriptionDoor):
             return Event(row, doc, None, row.at_us, row.at_us, attrs)
         if stored is None or stored.created_seq > row.seq:
             farewell = await self._farewell(row)
-            return None if farewell is None else await self.event(row, farewell, attrs)
+            return None if farewell is None else await self.event(row, farewell)
         stands = stored.version == row.version
         after = decoded(stored) if stands else await self._as_of(row.tenant, stored, row.seq)
         before = None if row.kind == "create" else await self._as_of(row.tenant, stored, row.seq - 1)
@@ -361,13 +369,15 @@ class _Follower:
         self._door = door
         self._tenant = tenant
         self._post = post
-        self._index = Index()
+        self.index = door.index()
         self._seq = 0
         #: the last position of the write that is being worked on: nobody may believe to be past it
         self._at = 0
         self._saved = 0
         self._last_us = 0
         self._changed: dict[str, Mailbox] = {}
+        #: mailboxes that are not empty
+        self._busy: dict[str, Mailbox] = {}
         #: records (kind, id) that have no use any more
         self._gone: set[tuple[str, str]] = set()
         #: farewells by the position of their deletion: they go when everybody is told
@@ -404,9 +414,10 @@ class _Follower:
     async def settled(self) -> None:
         """Return when all rows are read and every mailbox is empty or waits for a later moment."""
         for mailbox in self.mailboxes.values():
-            mailbox.wake()
+            if mailbox.resting:
+                mailbox.wake()
         head = await self._door.head(self._tenant)
-        while self._seq < head or not all(one.idle or one.resting for one in self.mailboxes.values()):  # noqa: ASYNC110 - only tests and headless runs wait here
+        while self._seq < head or not all(one.idle or one.resting for one in self._busy.values()):  # noqa: ASYNC110 - only tests and headless runs wait here
             await asyncio.sleep(0.001)
 
     # reading
@@ -420,12 +431,21 @@ class _Follower:
         failures = 0
         while True:
             try:
-                await self._take(await self._door.new_rows(self._tenant, self._seq))
+                await self._door.wait(self._tenant, self._seq)
+                await self._read_on()
                 failures = 0
             except Exception:
                 failures += 1
                 log.exception("broker.notifications.failed", tenant=self._tenant, seq=self._seq)
                 await asyncio.sleep(min(60.0, 0.05 * 2 ** min(failures, 12)))
+
+    async def _read_on(self) -> None:
+        """Read what is new, as far as its writers know already that it stands."""
+        head = await self._door.head(self._tenant)
+        await asyncio.sleep(0)
+        self._seq = self._at = self._door.changes.passed(self._tenant, self._seq)
+        if self._seq < head:
+            await self._take(await self._door.old_rows(self._tenant, self._seq, head))
 
     async def _take(self, rows: list[LogRow]) -> None:
         """Take in rows, those of one write together."""
@@ -434,10 +454,11 @@ class _Follower:
             if end == len(rows) or rows[end].tx != rows[start].tx:
                 write = rows[start:end]
                 self._at = write[-1].seq
-                for subscription_id, job in (await self._jobs(write, self._index)).items():
+                for subscription_id, job in (await self._jobs(write, self.index)).items():
                     mailbox = self.mailboxes.get(subscription_id)
                     if mailbox is not None:
                         mailbox.push(job)
+                        self._busy[subscription_id] = mailbox
                 self._farewells.extend((row.seq, Key.of(row).record_id) for row in write if row.kind == "delete")
                 self._last_us = write[-1].at_us
                 self._seq = self._at
@@ -448,14 +469,14 @@ class _Follower:
         jobs: dict[str, Job] = {}
         judged = 0
         for row in write:
-            if row.type == ROW_TYPE and index is self._index:
+            if row.type == ROW_TYPE and index is self.index:
                 await self._subscription_changed(row)
             if row.type.startswith("record:") or not row.version or row.kind in ("timer", "audit"):
                 continue
             image = await self._door.image(row)
-            types, attrs = await self._door.touched(row, image)
-            concerned = index.concerned(row.entity_id, types, attrs, deleted=row.kind == "delete")
-            event = await self._door.event(row, image, attrs) if concerned else None
+            types = await self._door.row_types(row, image)
+            concerned = index.concerned(row.entity_id, types, row.attrs, deleted=row.kind == "delete")
+            event = await self._door.event(row, image) if concerned else None
             if event is None:
                 continue
             for subscription in concerned.values():
@@ -470,7 +491,7 @@ class _Follower:
 
     async def _refill(self, subscription: Subscription, seq: int) -> tuple[list[Job], int, bool]:
         """Read the log again for one subscription; return its jobs, up to where that was, and whether it is the end."""
-        index = Index()
+        index = self._door.index()
         index.put(subscription)
         rows = await self._door.old_rows(self._tenant, seq, self._at)
         jobs: list[Job] = []
@@ -486,7 +507,7 @@ class _Follower:
             await self._forget(subscription_id)
         elif subscription_id in self.mailboxes:
             self.mailboxes[subscription_id].replace(subscription)
-            self._index.put(subscription)
+            self.index.put(subscription)
         else:
             self._take_in(subscription, Counts(row.seq))
             self._changed[subscription_id] = self.mailboxes[subscription_id]
@@ -497,12 +518,13 @@ class _Follower:
             subscription, counts, self._post, write=self._door.written, refill=self._refill, changed=self._note
         )
         if subscription.interval_us is None:
-            self._index.put(subscription)
+            self.index.put(subscription)
 
     async def _forget(self, subscription_id: str) -> None:
         mailbox = self.mailboxes.pop(subscription_id, None)
-        self._index.drop(subscription_id)
+        self.index.drop(subscription_id)
         self._changed.pop(subscription_id, None)
+        self._busy.pop(subscription_id, None)
         if mailbox is not None:
             self._gone.add((_counts.KIND, subscription_id))
             await mailbox.end()
@@ -527,11 +549,12 @@ class _Follower:
 
     def _cursor(self) -> int:
         """Return up to where nobody needs the log again."""
-        return min((one.done_seq for one in self.mailboxes.values() if not one.idle), default=self._seq)
+        self._busy = {one: mailbox for one, mailbox in self._busy.items() if not mailbox.idle}
+        return min((one.done_seq for one in self._busy.values()), default=self._seq)
 
     async def _save(self) -> None:
         cursor = min(self._cursor(), self._seq)
-        open_us = (one.oldest_us for one in self.mailboxes.values() if not one.idle)
+        open_us = (one.oldest_us for one in self._busy.values())
         told_us = min((at_us - 1 for at_us in open_us), default=self._last_us)
         changed, self._changed = self._changed, {}
         gone, self._gone = self._gone, set()

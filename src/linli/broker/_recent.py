@@ -7,8 +7,9 @@ deleted entity there is no history: what of it is not told yet stays as records,
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import orjson
 
@@ -19,6 +20,7 @@ FAREWELL, MOURNED = "farewell", "mourned"
 MOURNED_ID = "deletions"
 BYTES_MAX = 32 << 20
 EARLIER_MAX = 20
+DULL_MAX = 10_000
 _ENTRY_BYTES = 500
 
 
@@ -52,13 +54,37 @@ class Key(NamedTuple):
         return f"{self.at_us} {self.version} {self.entity_id}"
 
 
+class Concerns(Protocol):
+    """Knows whether a write may concern anybody; the index of subscriptions does."""
+
+    generation: int
+
+    def concerns(self, entity_id: str, types: Iterable[str], attrs: Iterable[str]) -> bool:
+        """Tell whether a write that deletes nothing may concern anybody."""
+        ...
+
+
+class Dull(NamedTuple):
+    """Rows of the log that concern nobody, as far as the index knew in this generation: up to `last`."""
+
+    tenant: str
+    last: int
+    generation: int
+
+
 class Recent:
-    """A ring of images. A write is kept only in tenants that somebody follows."""
+    """A ring of images. A write is kept only in tenants that somebody follows, and only if it may concern anybody.
+
+    Of the others their rows are noted, so that the follower passes over them without reading.
+    """
 
     def __init__(self, bytes_max: int = BYTES_MAX) -> None:
         """Keep at most so many bytes."""
         #: tenants that are followed, and up to which moment everything is told there for good
         self.told_us: dict[str, int] = {}
+        #: who knows, in each tenant that is followed, what concerns anybody
+        self.concerns: dict[str, Concerns] = {}
+        self._dull: dict[int, Dull] = {}
         self._mourned: set[str] = set()
         self._bytes_max = bytes_max
         self._bytes = 0
@@ -69,6 +95,32 @@ class Recent:
     def image(self, key: Key) -> Image | None:
         """Return what a write did, while it is remembered."""
         return self._images.get(key)
+
+    def dull(self, change: Change) -> int | None:
+        """Return the generation in which a change concerns nobody; None when it may concern somebody."""
+        index = self.concerns.get(change.tenant)
+        if index is None or change.deletes or not all(one.quiet for one in change.records):
+            return None
+        if any(index.concerns(put.entity_id, put.types, put.attrs) for put in change.puts):
+            return None
+        return index.generation
+
+    def note_dull(self, change: Change, seq: int, generation: int) -> None:
+        """Note the rows of a change that concerns nobody; `seq` is the last of them."""
+        rows = len(change.puts) + len(change.past) + len(change.audit)
+        if rows:
+            self._dull[seq - rows + 1] = Dull(change.tenant, seq, generation)
+        while len(self._dull) > DULL_MAX:
+            del self._dull[next(iter(self._dull))]
+
+    def passed(self, tenant: str, seq: int) -> int:
+        """Return the position before the first row after `seq` that somebody must look at, as far as that is known."""
+        index = self.concerns[tenant]
+        while (dull := self._dull.get(seq + 1)) is not None:
+            if dull.tenant == tenant and dull.generation != index.generation:
+                break
+            seq = dull.last
+        return seq
 
     async def drawn(self, store: Store, change: Change) -> dict[Key, Image]:
         """Return the images that a change will make when it is committed: before it is, since they hold what stands."""

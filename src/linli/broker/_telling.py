@@ -309,7 +309,7 @@ class Mailbox:
     def _failed(self, error: str, **facts: Any) -> None:
         self.counts.note_failure(self._post.clock.now_us())
         self._changed(self)
-        log.info("broker.notification.failed", subscription=self.subscription.id, error=error, **facts)
+        log.debug("broker.notification.failed", subscription=self.subscription.id, error=error, **facts)
 
     async def _beat(self) -> None:
         """Tell at every interval, whatever has changed."""
