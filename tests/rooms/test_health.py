@@ -28,6 +28,7 @@ def seen(folder: Path, accept: str, query: str = "", trouble: str | None = None)
             client = AsyncNgsiLdClient(app=node.web)
             await client.subscribe(SUBSCRIPTION)
             await client.of_tenant("north").create({"id": "urn:ngsi-ld:Lamp:1", "type": "Lamp"})
+            await node.broker.settled()
             if trouble:
                 node.doors.health.trouble = lambda: trouble
             answer = await DirectTransport(node.web).ask("GET", "/health" + query, {"accept": accept}, b"")
@@ -64,11 +65,10 @@ def test_a_browser_reads_the_same_as_a_page(language: str, tmp_path: Path) -> No
     assert headers["content-security-policy"].startswith("default-src 'none'")
     assert words["health.title"] in page
     assert "&lt;no space&gt;" in page
-    assert all(words[key] in page for key in words if key.startswith("health.limit.caps."))
+    assert words["health.limit.caps.depth"] in page
     assert "<code>caps.depth</code></td><td>40</td>" in page
 
 
 def test_every_limit_has_its_words(tmp_path: Path) -> None:
     limits = read_json(seen(tmp_path, "*/*")[2])["limits"]
-    said = {key.removeprefix("health.limit.") for key in texts("en") if key.startswith("health.limit.")}
-    assert said == limits.keys()
+    assert [name for name in limits if f"health.limit.{name}" not in texts("en")] == []

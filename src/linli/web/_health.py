@@ -78,6 +78,7 @@ def _page(state: Mapping[str, Any], language: str) -> str:
         state=state,
         figures={f"health.figure.{name}": value for name, value in figures.items()},
         t=lambda key: words[key],
+        limit_word=lambda name: words.get(f"health.limit.{name}", name),
         lang=language,
         other="en" if language == "zh" else "zh",
     )

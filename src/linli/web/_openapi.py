@@ -113,7 +113,7 @@ def _responses(method: str, path: tuple[str, ...], *, has_body: bool) -> Json:
 
 _WORDS = {
     200: "What was asked for.",
-    201: "Created; Location says where, or the body which.",
+    201: "Created; Location says where, or the body which. Of a query: with a new entity map.",
     204: "Done.",
     206: "The part of the time that Content-Range names; ask for the rest.",
     207: "Done in part; the body says what was not, and why.",
