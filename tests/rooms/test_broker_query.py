@@ -60,7 +60,7 @@ CAR = created(
             "day": {"type": "Property", "value": {"@type": "Date", "@value": "2026-11-23"}},
             "hour": {"type": "Property", "value": "08:30:00.00Z"},
             "quoted": {"type": "Property", "value": 'say "hi"'},
-            "mode": {"type": "VocabProperty", "vocab": "parked"},
+            "gear": {"type": "VocabProperty", "vocab": "parked"},
             "box": {"type": "JsonProperty", "json": {"k": "v", "n": None}},
             "ways": {"type": "ListProperty", "valueList": [1, 2]},
             "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [117.0, 36.6]}},
@@ -116,9 +116,9 @@ def holds(q: str) -> bool:
         'name[*]=="car"',
         'name[*]!="bus"',
         "name",
-        'mode=="https://uri.etsi.org/ngsi-ld/default-context/parked"',
-        'mode!="driving"',
-        'mode!="parked"',  # a name is compared whole, unless expandValues makes one of the text
+        'gear=="https://uri.etsi.org/ngsi-ld/default-context/parked"',
+        'gear!="driving"',
+        'gear!="parked"',  # a name is compared whole, unless expandValues makes one of the text
         'colour~="^r.d$"',
         'colour~="e"',
         'colour!~="^g"',
@@ -179,9 +179,9 @@ def test_these_hold(q: str) -> None:
         'name=="car"',  # in which language?
         'name!="car"',
         'name[*]!="car"',
-        'mode=="driving"',
-        'mode=="parked"',
-        "mode==parked",
+        'gear=="driving"',
+        'gear=="parked"',
+        "gear==parked",
         'colour~="^e"',
         'colour!~="red"',
         'speed~="5"',
@@ -250,14 +250,14 @@ def test_a_q_that_cannot_be_read_is_refused(q: str) -> None:
 
 
 def test_expand_values_makes_names_of_texts() -> None:
-    mode = frozenset({TERMS.name("mode")})
+    gear = frozenset({TERMS.name("gear")})
     for q, fits in (
-        ('mode=="parked"', True),
-        ("mode==parked", True),
-        ("mode==driving", False),
-        ("mode!=parked", False),
+        ('gear=="parked"', True),
+        ("gear==parked", True),
+        ("gear==driving", False),
+        ("gear!=parked", False),
     ):
-        assert wanted(Query(q=read_q(q, TERMS, expanding=mode)), CAR, CREATED, MODIFIED) is fits, q
+        assert wanted(Query(q=read_q(q, TERMS, expanding=gear)), CAR, CREATED, MODIFIED) is fits, q
 
 
 ANN = {
@@ -676,5 +676,22 @@ def test_who_sees_only_his_own_gets_exactly_that(town: Desk, who: str, role: str
         everything = await town.broker.read_all(ENGINE, "ServiceCall")
         own = [one.id for one in everything if town.broker.decide(act, "list", one).ok]
         assert [read_json(one)["id"] for one in page.entities] == own
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("state", ["received", "reopened"])
+def test_a_code_of_ours_is_said_as_it_stands_and_found_under_its_key(state: str) -> None:
+    """There is an attribute called reopened as well, so that code expands to an IRI of ours; its key is the bare word."""
+
+    async def story() -> None:
+        desk = a_desk()
+        await desk.broker.write(ENGINE, [a_call(1, state=state), a_call(2, state="closed")])
+        query = Query(types=read_types("ServiceCall", TERMS), q=read_q(f'state=="{state}"', TERMS))
+        assert ("state", state) in {
+            (name, text) for name, texts in desk.broker._narrowing.find(query).keys for text in texts
+        }
+        page = await desk.broker.query(ADMIN, query, terms=TERMS, projection=Projection())
+        assert [read_json(one)["id"] for one in page.entities] == [urn("ServiceCall", 1)]
 
     asyncio.run(story())

@@ -20,7 +20,7 @@ from ._caps import Caps
 from ._form import checked_id, checked_name, is_scope_level
 from ._patterns import read_pattern
 from ._query import TIMES, And, Compare, Exists, Node, Op, Or, Path, Query, ScopeIs, TypeIs, Value
-from ._terms import Terms
+from ._terms import Terms, coded_names
 
 DEPTH_MAX = 32
 SELECTORS_MAX = 100
@@ -49,7 +49,10 @@ _TERM = re.compile(r"[^\W\d]\w*")
 @lru_cache(_KEPT)
 def read_q(text: str, terms: Terms, *, expanding: frozenset[str] = frozenset(), caps: Caps = _CAPS) -> Node:
     """Read a q. `expanding`: attributes (names in documents) whose texts are terms, to be expanded as VocabProperties
-    are. Raises: BadRequestData: with what is wrong with it."""
+    are; those that hold codes of our vocabulary need not be named, for their codes are said as they stand.
+
+    Raises: BadRequestData: with what is wrong with it.
+    """
     return _Reader(text, "q", lambda reader: reader.comparison(terms, expanding), "|", caps).read()
 
 
@@ -138,7 +141,7 @@ class _Reader:
             raise BadRequestData("q: lists and ranges stand with == and != only.")
         if op not in _EQUAL and values[0].shape == "truth":
             raise BadRequestData("q: true and false can only be equal or not.")
-        if path.name in expanding:
+        if path.name in expanding or path.name in coded_names():
             values = [Value("text", terms.iri(one.plain)) if one.shape == "text" else one for one in values]
         if _ends_in_time(path):
             values = [_time_value(one.plain) if one.shape == "text" and one.to is None else one for one in values]

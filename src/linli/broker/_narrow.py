@@ -11,8 +11,9 @@ from math import inf
 from linli.store import Find, Look
 
 from ._keys import Keys, key_text
-from ._names import DEFAULT, Names
+from ._names import Names
 from ._query import TIMES, And, Compare, Node, Or, Query, ScopeIs, TypeIs
+from ._terms import vocab_word
 
 _LOOKED = frozenset({"==", ">", ">=", "<", "<="})
 #: letters with which a name cannot stand in a path into JSON
@@ -53,7 +54,7 @@ class Narrowing:
             text = key_text(value.plain)
             if key is None or text is None or value.to is not None or value.shape == "time":
                 return ()
-            texts |= {text, text.removeprefix(DEFAULT)}
+            texts |= {text, vocab_word(text)}
         return ((key, tuple(sorted(texts))),) if key else ()
 
     def _either(self, node: Or, short_types: frozenset[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:

@@ -105,7 +105,7 @@ class Terms:
         So a code of ours stands as it is said even where an attribute is called so (ebike, owner, key).
         """
         iri = self.iri(term)
-        said = _own_terms().term(inner_name(iri))
+        said = vocab_word(iri)
         return iri if ":" in said else said
 
     def vocab_term(self, value: str) -> str:
@@ -289,6 +289,20 @@ def core_terms() -> Terms:
 def _own_terms() -> Terms:
     """Return the terms of our own @context."""
     return compiled(vocabulary().context()["@context"], lambda _: {})[0]
+
+
+@cache
+def coded_names() -> frozenset[str]:
+    """Return the attributes (names in documents) whose values are codes of our vocabulary."""
+    types = vocabulary().types.values()
+    return frozenset(
+        inner_name(one.iri) for entity in types for one in entity.attributes.values() if one.kind == "VocabProperty"
+    )
+
+
+def vocab_word(iri: str) -> str:
+    """Return how a VocabProperty's value would stand in documents had it been said as one word."""
+    return _own_terms().term(inner_name(iri))
 
 
 def vocab_iri(value: str) -> str:
