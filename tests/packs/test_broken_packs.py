@@ -195,7 +195,7 @@ CASES = [
     ("plan.0.every", "now and then", "plan[0].every: a rule of RFC 5545, like FREQ=DAILY;BYHOUR=9."),
     ("plan.0.every", "BYHOUR=9", "plan[0].every: a rule of RFC 5545"),
     ("plan.0.makes", "trial.run", "plan[0].makes: 'trial.run' is not one of trial.walk."),
-    ("plan.0.for.type", "Unicorn", "plan[0].for.type: 'Unicorn' is not one of Area,"),
+    ("plan.0.for.type", "Unicorn", "plan[0].for.type: 'Unicorn' is not one of ACMeasurement,"),
     ("plan.0.grace", "half an hour", "plan[0].grace: a duration, like PT30M."),
     ("alarm.0.call", "trial.run", "alarm[0].call: 'trial.run' is not one of trial.walk."),
     ("alarm.0.event", "Bark!", "alarm[0].event: small letters, digits and _, each event once."),
