@@ -118,9 +118,9 @@ class Jostled(MemoryStore):
     async def commit(self, change: Change) -> Any:
         if self.times and change.puts and change.puts[0].expect_version:
             self.times -= 1
-            put = replace(change.puts[0], expect_version=None, facts=(), attrs=())
+            put = change.puts[0]._replace(expect_version=None, facts=(), attrs=())
             stored = await self.get(change.tenant, put.entity_id)
-            await super().commit(replace(change, puts=(replace(put, doc=stored.doc),), cursor=None))
+            await super().commit(replace(change, puts=(put._replace(doc=stored.doc),), cursor=None))
         return await super().commit(change)
 
 

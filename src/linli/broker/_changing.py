@@ -176,14 +176,7 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
         entity_type = self._own_type(doc)
         if entity_type is not None and not doc["scope"]:
             doc["scope"] = [self._home_scope]
-        attrs = tuple(self._names.short(name) for name in changed)
-        after = self._sight.thing(doc, attrs)
-        standing = after if before is None else self._sight.thing(before[1], attrs)
-        decision = self._allow.allows(act, verb, standing)
-        if not decision.ok:
-            raise NotAllowed
-        if (after.type, after.scopes) != (standing.type, standing.scopes):
-            self._allowed(act, verb, after)
+        decision = self._allow.always(act, verb) or self._judged(act, before and before[1], outcome, verb)
         if entity_type is not None:
             self._check_ours(act, entity_type, before, outcome)
         if before is not None and "scopeAt" in before[1]:
@@ -193,8 +186,21 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
         stored, attrs_before = (before[0], before[1]["attrs"]) if before else (None, {})
         return Standing(stored, attrs_before, doc, dict.fromkeys(changed), decision)
 
+    def _judged(self, act: Act, before: Doc | None, outcome: Outcome, verb: Verb) -> Decision:
+        """Return trust's answer to a write: about what stands there, and where it moves also about what shall stand.
+
+        Raises: NotAllowed.
+        """
+        attrs = tuple(map(self._names.short, outcome.changed))
+        after = self._sight.thing(outcome.doc, attrs)
+        standing = after if before is None else self._sight.thing(before, attrs)
+        decision = self._allowed(act, verb, standing)
+        if (after.type, after.scopes) != (standing.type, standing.scopes):
+            self._allowed(act, verb, after)
+        return decision
+
     def _own_type(self, doc: Doc) -> EntityType | None:
-        own = [one for name in doc["type"] if (one := self._names.type_of([name])) is not None]
+        own = [one for name in doc["type"] if (one := self._names.own_type(name)) is not None]
         if len(own) > 1:
             raise BadRequestData("type: an entity can have one type of the vocabulary.")
         return own[0] if own else None
@@ -230,10 +236,11 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
     async def _write(self, act: Act, standing: Iterable[Standing]) -> None:
         """Commit entities as they shall stand, with the timers of what may expire. Raises: Lost."""
         them = list(standing)
+        puts = tuple(map(self._written, them))
         change = self._change(
             act,
-            puts=tuple(map(self._written, them)),
-            set_timers=self._expiry_timers(one.doc for one in them),
+            puts=puts,
+            set_timers=self._expiry_timers(one.doc for one, put in zip(them, puts, strict=True) if may_expire(put)),
             drop_timers=tuple((one.doc["id"], EXPIRE) for one in them if one.stored and may_expire(one.stored)),
             audit=tuple(row for one in them for row in one.decision.audit),
         )

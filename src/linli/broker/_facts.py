@@ -26,7 +26,10 @@ SCOPE = "scope"
 def facts_of(before: Attrs, after: Attrs, changed: Iterable[str]) -> Iterator[Fact]:
     """Yield the facts of a write: each instance that was written, None for each that went, and first values."""
     for name in changed:
-        there = {one.get("datasetId", ""): one for one in before.get(name, ())}
+        if name not in before:
+            yield from (fact_of(name, one) for one in after.get(name, ()) if not is_first(one))
+            continue
+        there = {one.get("datasetId", ""): one for one in before[name]}
         for instance in after.get(name, ()):
             old = there.pop(instance.get("datasetId", ""), None)
             if old is not instance:

@@ -71,6 +71,9 @@ class Keys:
         ]
         if not places:
             return None
+        if len(places) == 1 and isinstance(places[0][0], int | float):
+            lon, lat = places[0][:2]
+            return lon, lat, lon, lat
         west, south, east, north = 180.0, 90.0, -180.0, -90.0
         for lon, lat in _positions(places):
             west, south, east, north = min(west, lon), min(south, lat), max(east, lon), max(north, lat)

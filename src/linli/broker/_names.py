@@ -13,6 +13,7 @@ from linli.vocab import Attribute, EntityType, Vocab
 OURS = "https://w3id.org/linli#"
 DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
 EXTRA = DEFAULT + "x_"
+_FOREIGN_MAX = 4096
 
 
 def inner_name(iri: str) -> str:
@@ -40,14 +41,19 @@ class Names:
             self.known[inner_name(entity.iri)] = entity.name
             for attribute in entity.attributes.values():
                 self.known[inner_name(attribute.iri)] = attribute.name
+        #: the same of names that are not ours, as far as they were met lately
+        self._foreign: dict[str, str] = {}
         self._inner = {short: inner for inner, short in self.known.items()}
 
     def short(self, inner: str) -> str:
         """Return the short name of a name in a document; the IRI when it is not ours."""
-        found = self.known.get(inner)
-        if found is not None:
-            return found
-        return inner[len(DEFAULT) :] if inner.startswith(EXTRA) else full_name(inner)
+        found = self.known.get(inner) or self._foreign.get(inner)
+        if found is None:
+            found = inner[len(DEFAULT) :] if inner.startswith(EXTRA) else full_name(inner)
+            if len(self._foreign) >= _FOREIGN_MAX:
+                self._foreign.clear()
+            self._foreign[inner] = found
+        return found
 
     def inner(self, short: str) -> str:
         """Return the name in documents of a short name; IRIs stay as they are.
@@ -62,6 +68,10 @@ class Names:
         if ":" in short:
             return inner_name(short)
         raise BadRequestData(f"{short[:100]}: the vocabulary has no such name.")
+
+    def own_type(self, inner: str) -> EntityType | None:
+        """Return the type of ours with this name in documents."""
+        return self._types.get(inner)
 
     def type_of(self, inner_types: list[str]) -> EntityType | None:
         """Return the first type that is ours, or None: then nothing is checked and nothing is known of its privacy."""

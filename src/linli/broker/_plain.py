@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from linli.base.errors import BadRequestData
-from linli.store import Stored
+from linli.store import Put, Stored
 from linli.vocab import MEMBER, EntityType
 
 from ._names import DEFAULT, Names
@@ -74,7 +74,7 @@ def alive(doc: Doc, now_us: int) -> Doc | None:
     return {**doc, "attrs": attrs} if attrs != doc["attrs"] else doc
 
 
-def may_expire(stored: Stored) -> bool:
+def may_expire(stored: Stored | Put) -> bool:
     """Tell, without decoding it, whether anything of an entity may ever expire."""
     return b'"expiresAt":' in stored.doc
 

@@ -164,7 +164,7 @@ class ReadingDoor(Ground):
         doc = None if stored is None else self._doc(stored)
         if stored is None or doc is None:
             raise ResourceNotFound
-        decision = self._allow.allows(act, verb, self._sight.thing(doc))
+        decision = self._decided(act, verb, doc)
         if not decision.ok:
             raise ResourceNotFound
         return stored, doc, decision

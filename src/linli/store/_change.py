@@ -69,8 +69,7 @@ class Past(NamedTuple):
     fact: Fact
 
 
-@dataclass(frozen=True, slots=True)
-class Put:
+class Put(NamedTuple):
     """Write an entity whole.
 
     `expect_version`: 0 = it must not exist (else AlreadyExists), n = it must stand at version n (else Conflict), None =
