@@ -118,7 +118,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--contexts", type=Path, action="append", default=[], help="further JSON maps, URL to file")
     parser.add_argument("--test", action="append", default=[], help="only tests of this name; * stands for anything")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()
     options.suite = options.suite.resolve()
     if not (options.suite / "resources" / "variables.py").is_file():
         parser.error(f"{options.suite} holds no suite: there is no resources/variables.py")
@@ -257,7 +257,12 @@ def _broker(options: argparse.Namespace, folder: Path) -> Iterator[None]:
     if options.store:
         asyncio.run(_emptied(options.store))
         more = ["--set", f"store.url={options.store}"]
-    settings = ('egress.allow=["127.0.0.1","localhost"]', "history.page_instances=30", "contexts.wait_s=5")
+    settings = (
+        'egress.allow=["127.0.0.1","localhost"]',
+        'contexts.allow=["127.0.0.1","localhost"]',
+        "contexts.wait_s=5",
+        "history.page_instances=30",
+    )
     words = [sys.executable, "-m", "linli", "serve", "--only", "broker", "--open", "--port", str(PORT)]
     words += ["--data", str(folder / "node"), "--context-map", str(options.out / "documents/map.json"), *more]
     words += [part for one in settings for part in ("--set", one)]
