@@ -131,7 +131,7 @@ def test_6_3_2_an_empty_body_is_invalid_request() -> None:
         ({"options": "shiny"}, "InvalidRequest"),
         ({"format": "xml"}, "InvalidRequest"),
         ({"count": "maybe"}, "InvalidRequest"),
-        ({"entityMap": "true"}, "OperationNotSupported"),
+        ({"entityMap": "maybe"}, "InvalidRequest"),
     ],
     ids=repr,
 )

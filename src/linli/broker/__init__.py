@@ -20,6 +20,7 @@ from ._ground import TENANT
 from ._joining import LEVEL_MAX, Join
 from ._language import read_languages
 from ._log import Log
+from ._maps import EntityMap, Mapped, MapWish, read_map_wish
 from ._names import full_name
 from ._order import Order, read_order
 from ._patterns import read_pattern
@@ -46,11 +47,14 @@ __all__ = [
     "Contexts",
     "Deed",
     "Draft",
+    "EntityMap",
     "Evolutions",
     "Fetching",
     "Held",
     "Join",
     "Log",
+    "MapWish",
+    "Mapped",
     "Node",
     "Order",
     "Page",
@@ -68,6 +72,7 @@ __all__ = [
     "full_name",
     "read_geo",
     "read_languages",
+    "read_map_wish",
     "read_members",
     "read_order",
     "read_pattern",

@@ -7,9 +7,9 @@ from ._discovery import DiscoveryDoor
 from ._engines import EngineDoor
 from ._figures import FiguresDoor
 from ._identity import IdentityDoor
+from ._maps import MapDoor
 from ._purging import PurgeDoor
-from ._temporal_writing import TimeDoor
 
 
-class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor, TimeDoor, FiguresDoor):
+class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor, MapDoor, FiguresDoor):
     """NGSI-LD over a store, under trust; see the room's door for how a thing travels through it."""

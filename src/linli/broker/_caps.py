@@ -26,6 +26,9 @@ class Caps:
     subscriptions: int = 10_000
     context_bytes: int = 1 << 20
     contexts_nested: int = 10
+    maps: int = 200
+    map_entities: int = 20_000
+    map_keep_s: int = 86_400
 
     @classmethod
     def of(cls, settings: Settings) -> Caps:
@@ -56,6 +59,9 @@ _TEXTS = {
     "subscriptions": "Subscriptions of one tenant.",
     "context_bytes": "Bytes of one @context.",
     "contexts_nested": "How deep @contexts may name each other.",
+    "maps": "Entity maps of one tenant; for a new one beyond it the oldest of whoever has most goes.",
+    "map_entities": "Entities in one entity map.",
+    "map_keep_s": "How long an entity map is kept at most, in seconds.",
 }
 for _field in fields(Caps):
     setting(f"caps.{_field.name}", _field.default, _TEXTS[_field.name])

@@ -8,7 +8,7 @@ stays, as a record of kind "past" and its rows; the history of an expired instan
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import orjson
@@ -29,6 +29,9 @@ ROWS_AT_ONCE = 1000
 #: how many rows may lie behind the durable cursor when nothing expires
 CURSOR_EVERY = 10_000
 
+#: takes away what has expired under an id of a tenant; there is one for each name of a timer
+Expirer = Callable[[str, str], Awaitable[None]]
+
 _REAPER = Principal("engine:expiry", "engine", ("/",))
 
 
@@ -41,6 +44,7 @@ class ExpiringDoor(Ground):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Stand on the same ground."""
         super().__init__(*args, **kwargs)
+        self._expirers: dict[str, Expirer] = {EXPIRE: self.expire}
         self._expiry_seqs: dict[str, int] = {}
         self._expiry: asyncio.Task[None] | None = None
 
@@ -117,8 +121,9 @@ class ExpiringDoor(Ground):
         expired = 0
         while rows := await self._store.log_since(tenant, seq, limit=ROWS_AT_ONCE):
             for row in rows:
-                if row.kind == "timer" and row.attrs == (EXPIRE,):
-                    await self.expire(tenant, row.entity_id)
+                expirer = self._expirers.get(row.attrs[0]) if row.kind == "timer" else None
+                if expirer is not None:
+                    await expirer(tenant, row.entity_id)
                     expired += 1
             seq = rows[-1].seq
             await asyncio.sleep(0)

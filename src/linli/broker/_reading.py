@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, replace
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from heapq import merge, nsmallest
 from typing import Any
 
 from linli.base import write_json
 from linli.base.errors import BadRequestData, ResourceNotFound, TooManyResults
-from linli.store import Stored
+from linli.store import Find, Stored
 from linli.trust import Act, Decision, Verb
 
 from ._answers import Known
@@ -33,12 +34,14 @@ _ORDERED_SPARE = 1000
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page of a query, each entity as JSON. `more`: there are further ones; `total`: how many in all, when that was
-    asked; `lasts`: it stays the same until something is written, for nothing that was looked at expires."""
+    asked; `lasts`: it stays the same until something is written, for nothing that was looked at expires; `gone`: those
+    of the ids among which it looked that do not fit, as far as it came."""
 
     entities: list[bytes]
     more: bool
     total: int | None = None
     lasts: bool = True
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -54,10 +57,13 @@ class _Hit:
 
 @dataclass(slots=True)
 class _Watch:
-    """How many candidates are fetched at once at first; and whether something that was looked at will expire."""
+    """How many candidates are fetched at once at first, and their ids when they are named; whether something that was
+    looked at will expire; which of those that are named were found not to fit."""
 
     first: int = PAGE
+    among: Sequence[str] | None = None
     expires: bool = False
+    gone: list[str] = field(default_factory=list)
 
 
 class ReadingDoor(Ground):
@@ -126,18 +132,17 @@ class ReadingDoor(Ground):
         count: bool = False,
         order: Order | None = None,
         join: Join | None = None,
+        among: Sequence[str] | None = None,
     ) -> Page:
         """Return a page of what is wanted and may be seen, in the order of creation unless another is asked for.
 
+        `among`: ids of the only candidates; then their order is that of the answer, unless another is asked for.
         Raises: PurposeMissing, NotAllowed: personal attributes are asked for that the purpose does not open.
         BadRequestData: q, pick or omit follow relationships further than `join` does. TooManyResults.
         """
-        _check_hops(max(query.hops, checked(projection).hops), join)
-        names = query.names() | (order.names() if order else frozenset())
-        self._sight.check_purpose(act)
-        self._sight.check_filter(act, names, types_of(query))
+        self._check_query(act, query, projection, order, join)
         to_the_end = count or order is not None
-        watch = _Watch(PAGE if to_the_end else offset + limit + 1)
+        watch = _Watch(PAGE if to_the_end else offset + limit + 1, among)
         find = self._wanted(act, query, terms, projection, watch)
         hits, met = await (
             _page(find, offset, limit, to_the_end=to_the_end)
@@ -149,13 +154,46 @@ class ReadingDoor(Ground):
         else:
             bodies = [write_json(one) for one in await self._joined(act, hits, terms, projection, join)]
         lasts = join is None and not watch.expires
-        return Page(bodies, met > offset + limit, met if count else None, lasts)
+        return Page(bodies, met > offset + limit, met if count else None, lasts, tuple(watch.gone))
+
+    async def query_ids(
+        self,
+        act: Act,
+        query: Query,
+        *,
+        terms: Terms,
+        projection: Projection,
+        order: Order | None = None,
+        join: Join | None = None,
+        most: int,
+    ) -> list[str]:
+        """Return the id of everything that `query` would return on all its pages, in the same order.
+
+        Raises: as `query`; TooManyResults: more than `most`.
+        """
+        self._check_query(act, query, projection, order, join)
+        held: list[tuple[tuple[Any, ...], int, str]] = []
+        async for hit in self._wanted(act, query, terms, projection):
+            if len(held) == most:
+                raise TooManyResults(f"An entity map holds at most {most} entities; narrow the query.")
+            key = order.key(self._to_judge(act, hit)) if order else ()
+            held.append((key, hit.stored.row, hit.stored.entity_id))
+        return [entity_id for _, _, entity_id in sorted(held, key=lambda one: one[:2])]
 
     async def head(self, tenant: str) -> int:
         """Return where the log of a tenant stands: it moves with every write."""
         return await self._store.head(tenant)
 
     # inside
+
+    def _check_query(
+        self, act: Act, query: Query, projection: Projection, order: Order | None, join: Join | None
+    ) -> None:
+        """Refuse what cannot be asked. Raises: as `query`."""
+        _check_hops(max(query.hops, checked(projection).hops), join)
+        names = query.names() | (order.names() if order else frozenset())
+        self._sight.check_purpose(act)
+        self._sight.check_filter(act, names, types_of(query))
 
     async def _visible(self, act: Act, entity_id: str, verb: Verb) -> tuple[Stored, Doc, Decision]:
         """Return an entity whole, for one who will change it. Raises: ResourceNotFound, NotAllowed."""
@@ -250,7 +288,12 @@ class ReadingDoor(Ground):
         return [hit for hit in hits if hit is not None]
 
     async def _wanted(
-        self, act: Act, query: Query, terms: Terms, projection: Projection, watch: _Watch | None = None
+        self,
+        act: Act,
+        query: Query,
+        terms: Terms,
+        projection: Projection,
+        watch: _Watch | None = None,
     ) -> AsyncIterator[_Hit]:
         """Yield the entities that `act` may list, that fit, and of which something is left."""
         watch = watch or _Watch()
@@ -260,11 +303,7 @@ class ReadingDoor(Ground):
             watch.expires = True  # what is linked is not watched
             return {hit.stored.entity_id: self._to_judge(act, hit) for hit in await self._looked_up(act, ids)}
 
-        always = self._allow.always(act, "list")
-        async for stored in self._narrowed(act, query, watch.first):
-            hit = self._hit(act, stored, "list", always)
-            if hit is None:
-                continue
+        async def is_wanted(hit: _Hit) -> bool:
             watch.expires = watch.expires or hit.known.until_us is not None
             if not query.asks_inside:
                 fits = self._fits_alone(query, hit)
@@ -272,8 +311,17 @@ class ReadingDoor(Ground):
                 judged = self._to_judge(act, hit)
                 linked = await reached(judged, through, fetch) if through else {}
                 fits = wanted(query, *judged, linked)
-            if fits and (projection.whole or self._body(act, hit, terms, projection)):
+            return fits and (projection.whole or bool(self._body(act, hit, terms, projection)))
+
+        always = self._allow.always(act, "list")
+        among = watch.among
+        candidates = self._narrowed(act, query, watch.first) if among is None else self._named(act.tenant, among, watch)
+        async for stored in candidates:
+            hit = self._hit(act, stored, "list", always)
+            if hit is not None and await is_wanted(hit):
                 yield hit
+            elif among is not None:
+                watch.gone.append(stored.entity_id)
 
     def _fits_alone(self, query: Query, hit: _Hit) -> bool:
         """Tell whether an entity fits a query that asks for no attribute, without decoding it."""
@@ -315,6 +363,20 @@ class ReadingDoor(Ground):
             if stored.row != last:
                 last = stored.row
                 yield stored
+
+    async def _named(self, tenant: str, ids: Sequence[str], watch: _Watch) -> AsyncIterator[Stored]:
+        """Yield the entities of some ids in the order of these, and note the ids under which there is none."""
+        at, size = 0, min(watch.first, PAGE)
+        while at < len(ids):
+            some = tuple(ids[at : at + size])
+            found = {one.entity_id: one for one in await self._store.find(tenant, Find(ids=some), limit=len(some))}
+            for entity_id in some:
+                if entity_id in found:
+                    yield found[entity_id]
+                else:
+                    watch.gone.append(entity_id)
+            at, size = at + size, PAGE
+            await asyncio.sleep(0)
 
 
 async def _page(find: AsyncIterator[_Hit], offset: int, limit: int, *, to_the_end: bool) -> tuple[list[_Hit], int]:

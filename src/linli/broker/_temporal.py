@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from linli.base.errors import ResourceNotFound
+from linli.base.errors import ResourceNotFound, TooManyResults
 from linli.trust import Act, Decision, Verb
 
 from ._evaluate import wanted
@@ -37,12 +37,16 @@ Told = Evolution | Sums
 
 @dataclass(frozen=True, slots=True)
 class Evolutions:
-    """A page of a temporal query. `content_range`: up to where the answer is complete; None = it holds everything."""
+    """A page of a temporal query. `content_range`: up to where the answer is complete; None = it holds everything.
+
+    `gone`: those of the ids among which it looked that do not fit, as far as it came.
+    """
 
     entities: list[dict[str, Any]]
     more: bool = False
     total: int | None = None
     content_range: str | None = None
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,20 +93,29 @@ class TimeReadingDoor(ReadingDoor):
         return self._evolutions([told], terms, span, projection)
 
     async def evolutions(
-        self, act: Act, query: Query, *, terms: Terms, span: Span, projection: Projection, paging: Paging
+        self,
+        act: Act,
+        query: Query,
+        *,
+        terms: Terms,
+        span: Span,
+        projection: Projection,
+        paging: Paging,
+        among: Sequence[str] | None = None,
     ) -> Evolutions:
         """Return a page of the evolutions that fit and have anything inside the interval.
 
+        `among`: ids of the only candidates; then their order is that of the answer, unless another is asked for.
         Raises: PurposeMissing, NotAllowed: personal attributes are asked for that the purpose does not open.
         """
-        checked(projection)
-        self._sight.check_purpose(act)
-        self._sight.check_filter(act, query.names(), type_names(query.types))
+        self._check_evolutions(act, query, projection)
         found: list[Told] = []
+        gone: list[str] = []
         met = 0
-        async for subject in self._subjects(act.tenant, query, paging):
-            told = await self._evolved(act, subject, query, span, projection)
+        async for entity_id, subject in self._subjects(act.tenant, query, descending=paging.descending, among=among):
+            told = None if subject is None else await self._evolved(act, subject, query, span, projection)
             if told is None:
+                gone.append(entity_id)
                 continue
             if paging.offset <= met < paging.offset + paging.limit:
                 found.append(told)
@@ -110,9 +123,37 @@ class TimeReadingDoor(ReadingDoor):
             if met > paging.offset + paging.limit and not paging.count:
                 break
         page = self._evolutions(found, terms, span, projection)
-        return replace(page, more=met > paging.offset + paging.limit, total=met if paging.count else None)
+        return replace(
+            page,
+            more=met > paging.offset + paging.limit,
+            total=met if paging.count else None,
+            gone=() if among is None else tuple(gone),
+        )
+
+    async def evolution_ids(
+        self, act: Act, query: Query, *, span: Span, projection: Projection, descending: bool | None = None, most: int
+    ) -> list[str]:
+        """Return the id of everything that `evolutions` would return on all its pages, in the same order.
+
+        Raises: as `evolutions`; TooManyResults: more than `most`.
+        """
+        self._check_evolutions(act, query, projection)
+        ids: list[str] = []
+        async for entity_id, subject in self._subjects(act.tenant, query, descending=descending):
+            if subject is None or await self._evolved(act, subject, query, span, projection) is None:
+                continue
+            if len(ids) == most:
+                raise TooManyResults(f"An entity map holds at most {most} entities; narrow the query.")
+            ids.append(entity_id)
+        return ids
 
     # inside
+
+    def _check_evolutions(self, act: Act, query: Query, projection: Projection) -> None:
+        """Refuse what cannot be asked. Raises: as `evolutions`."""
+        checked(projection)
+        self._sight.check_purpose(act)
+        self._sight.check_filter(act, query.names(), type_names(query.types))
 
     def _evolutions(self, found: list[Told], terms: Terms, span: Span, projection: Projection) -> Evolutions:
         evolutions = [one for one in found if isinstance(one, Evolution)]
@@ -147,20 +188,25 @@ class TimeReadingDoor(ReadingDoor):
         self._sight.check_asked(act, seen, projection.asked(), projection.omit)
         return list(seen.judged["attrs"])
 
-    async def _subjects(self, tenant: str, query: Query, paging: Paging) -> AsyncIterator[Subject]:
-        """Yield what fits by type and id: first the entities that stand, then those of which there is only a past."""
-        if paging.descending is None:
+    async def _subjects(
+        self, tenant: str, query: Query, *, descending: bool | None, among: Sequence[str] | None = None
+    ) -> AsyncIterator[tuple[str, Subject | None]]:
+        """Yield what fits by type and id: first the entities that stand, then those of which there is only a past.
+
+        Beside each stands its id; where there is nothing that fits under an id, it stands alone.
+        """
+        if among is None and descending is None:
             async for subject in self._candidates_with_past(tenant, query):
-                yield subject
+                yield subject.entity_id, subject
             return
-        ids = [one.entity_id async for one in self._candidates_with_past(tenant, query)]
-        for entity_id in sorted(ids, reverse=paging.descending):
+        ids = [one.entity_id async for one in self._candidates_with_past(tenant, query)] if among is None else among
+        named = _named(query)
+        for entity_id in ids if descending is None else sorted(ids, reverse=descending):
             found = await self._history.subject(tenant, entity_id)
-            if found is not None:
-                yield found
+            yield entity_id, found if found is not None and _fits(named, found, found.standing) else None
 
     async def _candidates_with_past(self, tenant: str, query: Query) -> AsyncIterator[Subject]:
-        named = replace(query, q=None, scopes=None, geo=None)
+        named = _named(query)
         met: set[str] = set()
         async for stored in self._candidates(tenant, self._narrowing.find(named)):
             met.add(stored.entity_id)
@@ -263,6 +309,11 @@ class TimeReadingDoor(ReadingDoor):
             if parts:
                 sums.series[name], sums.kinds[name] = parts, kind
         return sums
+
+
+def _named(query: Query) -> Query:
+    """Return what of a query can be told without the past: types and ids."""
+    return replace(query, q=None, scopes=None, geo=None)
 
 
 def _fits(query: Query, subject: Subject, attrs: Attrs, scopes: list[str] | None = None) -> bool:

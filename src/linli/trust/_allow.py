@@ -70,7 +70,9 @@ _Rule = tuple[frozenset[str], Reach, Shown]
 _READ = frozenset({"read", "list"})
 _WRITE = frozenset({"create", "change", "delete"})
 _ALL = _READ | _WRITE | {"act", "place"}
-_SUBSCRIBES: tuple[_Rule, ...] = ((_READ | _WRITE, "own", "full"),)
+#: what somebody makes for himself and nobody else knows of
+_OWN: tuple[_Rule, ...] = ((_READ | _WRITE, "own", "full"),)
+_OWN_TYPES = ("EntityMap", "Subscription")
 _OPEN_TYPES = ("Area", "Building", "Gate", "Provider", "ServiceKind", "Place")
 
 _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
@@ -105,7 +107,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
         "Resident": ((_READ, "area", "masked"),),
         "Household": ((_READ, "area", "masked"),),
         "Dwelling": ((_READ, "area", "masked"),),
-        "Subscription": _SUBSCRIBES,
+        **dict.fromkeys(_OWN_TYPES, _OWN),
         **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "full"),)),
     },
     "city_official": {
@@ -113,7 +115,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
         "Offer": ((_READ, "area", "public"),),
         "Helper": ((_READ, "area", "public"),),
         "Shift": ((_READ, "area", "public"),),
-        "Subscription": _SUBSCRIBES,
+        **dict.fromkeys(_OWN_TYPES, _OWN),
         **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "full"),)),
     },
     "device": {

@@ -17,6 +17,7 @@ from . import (
     _discovery,
     _entities,
     _identity,
+    _maps,
     _purging,
     _queries,
     _source_subscriptions,
@@ -65,6 +66,7 @@ ROUTES: Routes = _joined(
     _source_subscriptions.ROUTES,
     _subscriptions.ROUTES,
     _temporal.ROUTES,
+    _maps.ROUTES,
 )
 
 #: the same by (first segment, number of segments)

@@ -16,6 +16,7 @@ from linli.broker import (
     Join,
     Node,
     Order,
+    Paging,
     Projection,
     Query,
     Terms,
@@ -33,18 +34,20 @@ from linli.broker import (
 )
 
 from ._desk import NONE
-from ._http import Asked, truth_of
+from ._http import Asked, number_of, truth_of
 
 SYSTEM = frozenset({"id", "type", "scope", "createdAt", "modifiedAt"})
 FORMS = frozenset({"format", "options"})
 SHOWING = frozenset({"attrs", "pick", "omit", "lang", "datasetId", "geometryProperty"}) | FORMS
 JOINING = frozenset({"join", "joinLevel", "containedBy"})
 GEO = frozenset({"georel", "geometry", "coordinates", "geoproperty"})
+PAGING = frozenset({"limit", "offset", "count"})
 FILTERING = frozenset({"id", "idPattern", "type", "q", "expandValues", "scopeQ", "csf", "local"}) | GEO
 ORDERING = frozenset({"orderBy", "orderFrom", "collation"})
 
 _FORMS = frozenset({"normalized", "concise", "simplified", "keyValues"})
 _IDS_MAX = 1000
+_LIMIT_DEFAULT, _OFFSET_MAX = 20, 10_000_000
 
 Said = Mapping[str, str]
 
@@ -184,6 +187,15 @@ def join_of(said: Said) -> Join | None:
     if how == "@none":
         return None
     return Join(how == "inline", int(level), frozenset(_ids(said, "containedBy")))
+
+
+def paging_of(said: Said, caps: Caps, *, descending: bool | None = None) -> Paging:
+    """Return which page of the answer is wanted. Raises: BadRequestData, InvalidRequest."""
+    limit = number_of(said, "limit", _LIMIT_DEFAULT, caps.page_entities)
+    paging = Paging(limit, number_of(said, "offset", 0, _OFFSET_MAX), truth_of(said, "count"), descending)
+    if limit == 0 and not paging.count:
+        raise BadRequestData("limit: 0 is allowed together with count=true only.")
+    return paging
 
 
 def _ids(said: Said, name: str) -> tuple[str, ...]:

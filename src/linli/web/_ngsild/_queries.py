@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from linli.base import read_json, write_json
-from linli.base.errors import BadRequestData, ResourceNotFound
-from linli.broker import Page, Projection, Terms, checked_id
+from linli.base.errors import ResourceNotFound
+from linli.broker import MapWish, Page, Paging, Projection, Terms, checked_id
 from linli.trust import Act
 
 from ._asking import (
@@ -12,26 +12,25 @@ from ._asking import (
     FORMS,
     JOINING,
     ORDERING,
+    PAGING,
     SHOWING,
     SYSTEM,
     Wish,
     join_of,
+    paging_of,
     projection_of,
     types_of,
     wish_of,
     wish_of_body,
 )
 from ._desk import Desk, Route, Routes, source_of, with_context
-from ._http import Answer, Asked, context_link, number_of, page_links, preferred_version, truth_of
+from ._http import Answer, Asked, context_link, page_links, preferred_version
+from ._maps import MAPPING, by_map, created, map_wish, new_map_wish, without_map
 from ._older import made_older, version_of
 
 __all__ = ["ROUTES", "SYSTEM", "types_of"]
 
-LIMIT_DEFAULT, OFFSET_MAX = 20, 10_000_000
-
 _WHOLE = Projection()
-_PAGING = frozenset({"limit", "offset", "count"})
-_UNBUILT = frozenset({"entityMap"})
 _GEO_JSON = b"application/geo+json"
 
 
@@ -39,6 +38,10 @@ async def query(desk: Desk, asked: Asked) -> Answer:
     """Read entities by `type`, `id`, `q`, `georel`, `scopeQ`, page by page."""
     terms = await desk.linked(asked)
     act = desk.act(asked)
+    mapping = map_wish(asked, terms)
+    if mapping is not None:
+        wish = wish_of(asked.parameters, terms, asked, desk.broker.caps)
+        return await _page_by_map(desk, asked, act, terms, wish, mapping=mapping)
     head = await desk.broker.head(act.tenant)
     headers = asked.headers
     question = (act, asked.scope["query_string"], terms, headers.get(b"accept"), headers.get(b"prefer"))
@@ -56,9 +59,27 @@ async def query_by_post(desk: Desk, asked: Asked) -> Answer:
     """Read entities by a query in the body."""
     body = await desk.body(asked)
     terms = await desk.terms_of(asked, body)
-    wish = wish_of_body(body, asked.parameters, terms, asked, desk.broker.caps)
-    answer, _ = await _page(desk, asked, desk.act(asked), terms, wish)
+    wish = wish_of_body(without_map(body), asked.parameters, terms, asked, desk.broker.caps)
+    act, mapping = desk.act(asked), map_wish(asked, terms, body)
+    if mapping is not None:
+        return await _page_by_map(desk, asked, act, terms, wish, mapping=mapping)
+    answer, _ = await _page(desk, asked, act, terms, wish)
     return answer
+
+
+async def create_map(desk: Desk, asked: Asked) -> Answer:
+    """Keep as an entity map which entities a query finds."""
+    terms = await desk.linked(asked)
+    wish = wish_of(asked.parameters, terms, asked, desk.broker.caps)
+    return await _created_map(desk, asked, terms, wish, new_map_wish(asked, terms))
+
+
+async def create_map_by_post(desk: Desk, asked: Asked) -> Answer:
+    """Keep as an entity map which entities a query in the body finds."""
+    body = await desk.body(asked)
+    terms = await desk.terms_of(asked, body)
+    wish = wish_of_body(without_map(body), asked.parameters, terms, asked, desk.broker.caps)
+    return await _created_map(desk, asked, terms, wish, new_map_wish(asked, terms, body))
 
 
 async def get(desk: Desk, asked: Asked) -> Answer:
@@ -79,6 +100,13 @@ async def get(desk: Desk, asked: Asked) -> Answer:
     except ResourceNotFound:
         checked_id(entity_id)  # what is there has a good id; only a miss needs to know whether it could be one
         raise
+    mapping = map_wish(asked, terms)
+    answer = _one(asked, terms, bodies)
+    return answer if mapping is None else by_map(answer, await desk.broker.map_of(act, mapping, entity_id))
+
+
+def _one(asked: Asked, terms: Terms, bodies: list[bytes]) -> Answer:
+    """Return one entity, or a list when others come after it."""
     if len(bodies) > 1:
         return _listed(asked, terms, bodies)
     status, bodies = _for_version(asked, bodies)
@@ -89,28 +117,55 @@ async def get(desk: Desk, asked: Asked) -> Answer:
 
 async def _page(desk: Desk, asked: Asked, act: Act, terms: Terms, wish: Wish) -> tuple[Answer, bool]:
     """Return a page, and whether it stays the same until something is written."""
-    said = asked.parameters
-    limit = number_of(said, "limit", LIMIT_DEFAULT, desk.broker.caps.page_entities)
-    offset = number_of(said, "offset", 0, OFFSET_MAX)
-    count = truth_of(said, "count")
-    if limit == 0 and not count:
-        raise BadRequestData("limit: 0 is allowed together with count=true only.")
-    page: Page = await desk.broker.query(
+    paging = paging_of(asked.parameters, desk.broker.caps)
+    page = await desk.broker.query(
         act,
         wish.query,
         terms=terms,
         projection=wish.projection,
-        limit=limit,
-        offset=offset,
-        count=count,
+        limit=paging.limit,
+        offset=paging.offset,
+        count=paging.count,
         order=wish.order,
         join=wish.join,
     )
+    return _paged(asked, terms, page, paging), page.lasts
+
+
+async def _page_by_map(desk: Desk, asked: Asked, act: Act, terms: Terms, wish: Wish, *, mapping: MapWish) -> Answer:
+    paging = paging_of(asked.parameters, desk.broker.caps)
+    mapped = await desk.broker.query_by_map(
+        act,
+        mapping,
+        wish.query,
+        terms=terms,
+        projection=wish.projection,
+        paging=paging,
+        order=wish.order,
+        join=wish.join,
+    )
+    return by_map(_paged(asked, terms, mapped.page, paging), mapped.map_id, is_new=mapped.is_new)
+
+
+async def _created_map(desk: Desk, asked: Asked, terms: Terms, wish: Wish, mapping: MapWish) -> Answer:
+    one = await desk.broker.create_query_map(
+        desk.act(asked),
+        mapping,
+        wish.query,
+        terms=terms,
+        projection=wish.projection,
+        order=wish.order,
+        join=wish.join,
+    )
+    return created(asked, terms, one)
+
+
+def _paged(asked: Asked, terms: Terms, page: Page, paging: Paging) -> Answer:
     answer = _listed(asked, terms, page.entities)
-    answer.headers.extend(page_links(asked, limit, offset, more=page.more))
+    answer.headers.extend(page_links(asked, paging.limit, paging.offset, more=page.more))
     if page.total is not None:
         answer.headers.append((b"ngsild-results-count", b"%d" % page.total))
-    return answer, page.lasts
+    return answer
 
 
 def _listed(asked: Asked, terms: Terms, bodies: list[bytes]) -> Answer:
@@ -145,8 +200,14 @@ def _for_version(asked: Asked, bodies: list[bytes]) -> tuple[int, list[bytes]]:
     return (203, [write_json(one) for one in entities]) if any(changed) else (200, bodies)
 
 
+_ASKING = FILTERING | SHOWING | JOINING | ORDERING
+
 ROUTES: Routes = {
-    ("entities",): {"GET": Route(query, FILTERING | SHOWING | JOINING | ORDERING | _PAGING, _UNBUILT, geo=True)},
-    ("entities", "{}"): {"GET": Route(get, SHOWING | JOINING | {"type", "local"}, _UNBUILT, geo=True)},
-    ("entityOperations", "query"): {"POST": Route(query_by_post, FORMS | _PAGING | {"local"}, _UNBUILT, geo=True)},
+    ("entities",): {"GET": Route(query, _ASKING | PAGING | MAPPING, geo=True)},
+    ("entities", "{}"): {"GET": Route(get, SHOWING | JOINING | MAPPING | {"type", "local"}, geo=True)},
+    ("entityOperations", "query"): {"POST": Route(query_by_post, FORMS | PAGING | MAPPING | {"local"}, geo=True)},
+    ("entityMaps",): {
+        "GET": Route(create_map, _ASKING | {"entityMapLifetime"}),
+        "POST": Route(create_map_by_post, FORMS | {"local", "entityMapLifetime"}),
+    },
 }

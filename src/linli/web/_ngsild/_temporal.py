@@ -8,20 +8,18 @@ from urllib.parse import quote
 
 from linli.base import write_json
 from linli.base.errors import BadRequestData, InvalidRequest
-from linli.broker import Evolutions, Paging, Query, Span, TemporalForm, Terms, checked_id, read_span
+from linli.broker import Evolutions, MapWish, Paging, Query, Span, TemporalForm, Terms, checked_id, read_span
 
-from ._asking import FILTERING, SHOWING, Wish, projection_of, types_of, wish_of, wish_of_body
+from ._asking import FILTERING, PAGING, SHOWING, Wish, paging_of, projection_of, types_of, wish_of, wish_of_body
 from ._desk import Desk, Route, Routes, with_context, with_contexts
 from ._entities import IN_PATH
-from ._http import ROOT, Answer, Asked, WrongForm, number_of, page_links, truth_of
-
-LIMIT_DEFAULT, OFFSET_MAX = 20, 10_000_000
+from ._http import ROOT, Answer, Asked, WrongForm, page_links, truth_of
+from ._maps import MAPPING, by_map, created, map_wish, new_map_wish, without_map
 
 _SPAN = frozenset({"timerel", "timeAt", "endTimeAt", "timeproperty", "lastN"})
 _SUMS = frozenset({"aggrMethods", "aggrPeriodDuration"})
 _SHOWING = SHOWING - {"geometryProperty"}
-_PAGING = frozenset({"limit", "offset", "count"})
-_UNBUILT = frozenset({"entityMap", "splitEntities"})
+_UNBUILT = frozenset({"splitEntities"})
 _FORMS: Mapping[str, TemporalForm] = {
     "normalized": "normalized",
     "temporalValues": "values",
@@ -42,20 +40,31 @@ async def create(desk: Desk, asked: Asked) -> Answer:
 async def query(desk: Desk, asked: Asked) -> Answer:
     """Read evolutions by `type`, `id`, `q`, `georel`, `scopeQ`, judged on what lies inside the interval."""
     terms = await desk.linked(asked)
-    said, form = _form(asked.parameters)
-    return await _page(desk, asked, terms, wish_of(said, terms, asked, desk.broker.caps), read_span(said, form))
+    wish, span = _wish(desk, asked, terms)
+    return await _page(desk, asked, terms, wish, span, mapping=map_wish(asked, terms))
 
 
 async def query_by_post(desk: Desk, asked: Asked) -> Answer:
     """Read evolutions by a query in the body."""
     body = await desk.body(asked)
     terms = await desk.terms_of(asked, body)
-    if not isinstance(body, dict):
-        raise BadRequestData("type: must be Query.")
-    said, form = _form(asked.parameters)
-    span = read_span({**_object(body, "temporalQ"), **_object(body, "aggrParams")}, form)
-    rest = {name: value for name, value in body.items() if name not in ("temporalQ", "aggrParams")}
-    return await _page(desk, asked, terms, wish_of_body(rest, said, terms, asked, desk.broker.caps), span)
+    wish, span = _wish_of_body(desk, asked, terms, body)
+    return await _page(desk, asked, terms, wish, span, mapping=map_wish(asked, terms, body))
+
+
+async def create_map(desk: Desk, asked: Asked) -> Answer:
+    """Keep as an entity map of which entities a temporal query finds anything."""
+    terms = await desk.linked(asked)
+    wish, span = _wish(desk, asked, terms)
+    return await _created_map(desk, asked, terms, wish, span, mapping=new_map_wish(asked, terms))
+
+
+async def create_map_by_post(desk: Desk, asked: Asked) -> Answer:
+    """Keep as an entity map of which entities a temporal query in the body finds anything."""
+    body = await desk.body(asked)
+    terms = await desk.terms_of(asked, body)
+    wish, span = _wish_of_body(desk, asked, terms, body)
+    return await _created_map(desk, asked, terms, wish, span, mapping=new_map_wish(asked, terms, body))
 
 
 async def get(desk: Desk, asked: Asked) -> Answer:
@@ -65,15 +74,17 @@ async def get(desk: Desk, asked: Asked) -> Answer:
     said, form = _form(asked.parameters)
     wish = Wish(Query(types=types_of(said, terms)), projection_of(said, terms, asked))
     _check_alone(wish)
+    act = desk.act(asked)
     found = await desk.broker.evolution(
-        desk.act(asked),
+        act,
         entity_id,
         terms=terms,
         span=read_span(said, form),
         projection=wish.projection,
         types=wish.query.types,
     )
-    return _ranged(with_context(asked, terms, write_json(found.entities[0])), found)
+    answer, mapping = _ranged(with_context(asked, terms, write_json(found.entities[0])), found), map_wish(asked, terms)
+    return answer if mapping is None else by_map(answer, await desk.broker.map_of(act, mapping, entity_id))
 
 
 async def delete(desk: Desk, asked: Asked) -> Answer:
@@ -123,20 +134,55 @@ async def delete_instance(desk: Desk, asked: Asked) -> Answer:
     return Answer(204)
 
 
-async def _page(desk: Desk, asked: Asked, terms: Terms, wish: Wish, span: Span) -> Answer:
+async def _page(desk: Desk, asked: Asked, terms: Terms, wish: Wish, span: Span, *, mapping: MapWish | None) -> Answer:
     said = asked.parameters
+    paging = paging_of(said, desk.broker.caps, descending=_descending(said))
+    act, broker, projection = desk.act(asked), desk.broker, wish.projection
+    if mapping is None:
+        found = await broker.evolutions(act, wish.query, terms=terms, span=span, projection=projection, paging=paging)
+        return _paged(asked, terms, found, paging)
+    mapped = await broker.evolutions_by_map(
+        act, mapping, wish.query, terms=terms, span=span, projection=projection, paging=paging
+    )
+    return by_map(_paged(asked, terms, mapped.page, paging), mapped.map_id, is_new=mapped.is_new)
+
+
+async def _created_map(desk: Desk, asked: Asked, terms: Terms, wish: Wish, span: Span, *, mapping: MapWish) -> Answer:
+    one = await desk.broker.create_evolution_map(
+        desk.act(asked),
+        mapping,
+        wish.query,
+        span=span,
+        projection=wish.projection,
+        descending=_descending(asked.parameters),
+    )
+    return created(asked, terms, one)
+
+
+def _wish(desk: Desk, asked: Asked, terms: Terms) -> tuple[Wish, Span]:
+    """Return what the parameters of a temporal query ask for. Raises: BadRequestData, InvalidRequest."""
+    said, form = _form(asked.parameters)
+    return _checked(wish_of(said, terms, asked, desk.broker.caps), read_span(said, form))
+
+
+def _wish_of_body(desk: Desk, asked: Asked, terms: Terms, body: Any) -> tuple[Wish, Span]:
+    """Return what the body of a POSTed temporal query asks for. Raises: BadRequestData, InvalidRequest."""
+    said, form = _form(asked.parameters)
+    span = read_span({**_object(body, "temporalQ"), **_object(body, "aggrParams")}, form)
+    rest = {name: value for name, value in without_map(body).items() if name not in ("temporalQ", "aggrParams")}
+    return _checked(wish_of_body(rest, said, terms, asked, desk.broker.caps), span)
+
+
+def _checked(wish: Wish, span: Span) -> tuple[Wish, Span]:
     if span.relation is None:
         raise BadRequestData("timerel, timeAt: are needed to query evolutions.")
-    limit = number_of(said, "limit", LIMIT_DEFAULT, desk.broker.caps.page_entities)
-    paging = Paging(limit, number_of(said, "offset", 0, OFFSET_MAX), truth_of(said, "count"), _descending(said))
-    if limit == 0 and not paging.count:
-        raise BadRequestData("limit: 0 is allowed together with count=true only.")
     _check_alone(wish)
-    found = await desk.broker.evolutions(
-        desk.act(asked), wish.query, terms=terms, span=span, projection=wish.projection, paging=paging
-    )
+    return wish, span
+
+
+def _paged(asked: Asked, terms: Terms, found: Evolutions, paging: Paging) -> Answer:
     answer = _ranged(with_contexts(asked, terms, found.entities), found)
-    answer.headers.extend(page_links(asked, limit, paging.offset, more=found.more))
+    answer.headers.extend(page_links(asked, paging.limit, paging.offset, more=found.more))
     if found.total is not None:
         answer.headers.append((b"ngsild-results-count", b"%d" % found.total))
     return answer
@@ -194,10 +240,10 @@ _READING = _SPAN | _SUMS | _SHOWING
 ROUTES: Routes = {
     ("temporal", "entities"): {
         "POST": Route(create, frozenset({"local"})),
-        "GET": Route(query, _READING | FILTERING | _PAGING | {"orderBy"}, _UNBUILT),
+        "GET": Route(query, _READING | FILTERING | PAGING | MAPPING | {"orderBy"}, _UNBUILT),
     },
     ("temporal", "entities", "{}"): {
-        "GET": Route(get, _READING | {"local", "type"}, _UNBUILT),
+        "GET": Route(get, _READING | MAPPING | {"local", "type"}, _UNBUILT),
         "DELETE": Route(delete, frozenset({"local"})),
     },
     ("temporal", "entities", "{}", "attrs"): {"POST": Route(add_attrs, frozenset({"local"}))},
@@ -209,6 +255,10 @@ ROUTES: Routes = {
         "DELETE": Route(delete_instance, frozenset({"local"})),
     },
     ("temporal", "entityOperations", "query"): {
-        "POST": Route(query_by_post, _PAGING | {"options", "format", "local", "orderBy"}, _UNBUILT),
+        "POST": Route(query_by_post, PAGING | MAPPING | {"options", "format", "local", "orderBy"}, _UNBUILT),
+    },
+    ("temporal", "entityMaps"): {
+        "GET": Route(create_map, _READING | FILTERING | {"orderBy", "entityMapLifetime"}, _UNBUILT),
+        "POST": Route(create_map_by_post, frozenset({"options", "format", "local", "orderBy", "entityMapLifetime"})),
     },
 }
