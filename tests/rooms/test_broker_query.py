@@ -466,6 +466,9 @@ HOLED = [SQUARE, box_ring(4, 4, 6, 6)]
         ("within", place("Polygon", [box_ring(170, 0, -170, 10)]), place("Point", [175, 5]), True),
         ("within", place("Polygon", [box_ring(170, 0, -170, 10)]), place("Point", [-175, 5]), True),
         ("within", place("Polygon", [box_ring(170, 0, -170, 10)]), place("Point", [0, 5]), False),
+        # the whole world, and all of the north
+        ("within", place("Polygon", [box_ring(-180, -90, 180, 90)]), place("Point", [117, 36]), True),
+        ("within", place("Polygon", [box_ring(-180, 0, 180, 90)]), place("Point", [-70, -33]), False),
         ("near;maxDistance==1000", place("Point", [-179.999, 5]), place("Point", [179.999, 5]), True),
         ("near;maxDistance==1000", place("Point", [175, 5]), place("Polygon", [box_ring(170, 0, -170, 10)]), True),
         ("near;minDistance==1000", place("Point", [0, 5]), place("Polygon", [box_ring(170, 0, -170, 10)]), True),

@@ -239,9 +239,13 @@ def _around(part: BaseGeometry) -> BaseGeometry:
 
 
 def _running_on(degrees: Degrees) -> Degrees:
-    """Return positions of which no two neighbours are more than half the world apart."""
+    """Return positions of which no two neighbours are more than half the world apart.
+
+    An edge once around the world (-180 to 180) is meant as it is drawn: so the whole world is said.
+    """
     steps = np.diff(degrees[:, 0], prepend=degrees[0, 0])
-    return np.column_stack((degrees[:, 0] - 360.0 * np.cumsum(np.round(steps / 360.0)), degrees[:, 1]))
+    turns = np.where(np.abs(steps) < 360.0, np.round(steps / 360.0), 0.0)
+    return np.column_stack((degrees[:, 0] - 360.0 * np.cumsum(turns), degrees[:, 1]))
 
 
 def _box_around(bounds: Box, metres: float) -> Box | None:
