@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -30,7 +30,7 @@ class Counts:
 
     def kept(self) -> bytes:
         """Return what a record keeps."""
-        return orjson.dumps(asdict(self))
+        return orjson.dumps(self)
 
     def note_sent(self, at_us: int) -> None:
         """Count one more that is being sent."""

@@ -94,8 +94,16 @@ def _touches(watched: frozenset[str], names: set[str]) -> bool:
     return not watched or not watched.isdisjoint(names)
 
 
+#: subscriptions by id
+Subscriptions = dict[str, Subscription]
+
+#: what stands for attributes: every write to the type, and every deletion that takes a watched attribute with it
+_EVERY, _WATCHING = " every", " watching"
+_ANY = "*"
+
+
 class Index:
-    """Finds the subscriptions that a write may concern: by id, by type and watched attribute, by type.
+    """Finds the subscriptions that a write may concern: by the entity's id, else by its types and by what was written.
 
     Names are short ones, as rows of the log have them.
     """
@@ -105,76 +113,68 @@ class Index:
         #: another number whenever something was taken in or dropped
         self.generation = 0
         self._short = short
-        self._by_key: dict[Key, dict[str, Subscription]] = {}
-        self._keys: dict[str, list[Key]] = {}
+        self._by_id: dict[str, Subscriptions] = {}
+        self._by_type: dict[str, dict[str, Subscriptions]] = {}
+        self._keys: dict[str, list[tuple[str, str]]] = {}
 
     def put(self, subscription: Subscription) -> None:
         """Take a subscription in, in place of an earlier form of it."""
         self.drop(subscription.id)
         keys = list(dict.fromkeys(self._keys_of(subscription)))
         self._keys[subscription.id] = keys
-        for key in keys:
-            self._by_key.setdefault(key, {})[subscription.id] = subscription
+        for one, name in keys:
+            places = self._by_type.setdefault(one, {}) if one else self._by_id
+            places.setdefault(name, {})[subscription.id] = subscription
 
     def drop(self, subscription_id: str) -> None:
         """Forget a subscription."""
         self.generation += 1
-        for key in self._keys.pop(subscription_id, ()):
-            held = self._by_key[key]
-            del held[subscription_id]
-            if not held:
-                del self._by_key[key]
+        for one, name in self._keys.pop(subscription_id, ()):
+            places = self._by_type[one] if one else self._by_id
+            del places[name][subscription_id]
+            if not places[name]:
+                del places[name]
+            if one and not places:
+                del self._by_type[one]
 
     def concerns(self, entity_id: str, types: Iterable[str], attrs: Iterable[str]) -> bool:
         """Tell whether a write that deletes nothing may concern anybody."""
-        by_key = self._by_key
-        return any(key in by_key for key in _asked(entity_id, types, attrs, deleted=False))
+        if entity_id in self._by_id:
+            return True
+        for one in (*types, _ANY):
+            names = self._by_type.get(one)
+            if names is None:
+                continue
+            if _EVERY in names:
+                return True
+            for name in attrs:
+                if name in names:
+                    return True
+        return False
 
-    def concerned(
-        self, entity_id: str, types: Iterable[str], attrs: Iterable[str], *, deleted: bool
-    ) -> dict[str, Subscription]:
-        """Return the subscriptions that may be concerned, by id.
+    def concerned(self, entity_id: str, types: Iterable[str], attrs: Iterable[str], *, deleted: bool) -> Subscriptions:
+        """Return the subscriptions that may be concerned.
 
         A deletion names no attributes: it concerns who watches any attribute of the type.
         """
-        found: dict[str, Subscription] = {}
-        for key in _asked(entity_id, types, attrs, deleted=deleted):
-            if key in self._by_key:
-                found.update(self._by_key[key])
+        found = dict(self._by_id.get(entity_id, ()))
+        asked = (_EVERY, _WATCHING) if deleted else (_EVERY, *attrs)
+        for one in (*types, _ANY):
+            names = self._by_type.get(one, {})
+            for name in asked:
+                found.update(names.get(name, ()))
         return found
 
-    def _keys_of(self, subscription: Subscription) -> Iterator[Key]:
-        """Yield keys of which every write that concerns it asks for one."""
-        watched = [self._short(name) for name in subscription.watched]
+    def _keys_of(self, subscription: Subscription) -> Iterator[tuple[str, str]]:
+        """Yield (type, name) or ("", id): whatever concerns it looks into one of these places."""
+        names = [_WATCHING, *map(self._short, subscription.watched)] if subscription.watched else [_EVERY]
         for selector in subscription.query.any_of or (Query(),):
             if selector.ids:
-                yield from ((_ID, one) for one in selector.ids)
+                yield from (("", one) for one in selector.ids)
                 continue
-            names = type_names(selector.types)
-            types = (_ANY,) if names is None else tuple(map(self._short, names))
-            for one in types:
-                if watched:
-                    yield (_WATCHING, one)
-                    yield from ((name, one) for name in watched)
-                else:
-                    yield (_TYPE, one)
-
-
-#: what about it is asked for (_ID, _TYPE, _WATCHING, or the name of an attribute), and which id or type
-Key = tuple[str, str]
-_ID, _TYPE, _WATCHING = " id", " type", " watching"
-_ANY = "*"
-
-
-def _asked(entity_id: str, types: Iterable[str], attrs: Iterable[str], *, deleted: bool) -> Iterator[Key]:
-    yield (_ID, entity_id)
-    for one in (_ANY, *types):
-        yield (_TYPE, one)
-        if deleted:
-            yield (_WATCHING, one)
-        else:
-            for name in attrs:
-                yield (name, one)
+            types = type_names(selector.types)
+            for one in (_ANY,) if types is None else map(self._short, types):
+                yield from ((one, name) for name in names)
 
 
 def type_names(node: Node | None) -> frozenset[str] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -113,12 +114,16 @@ def _gone(subscription: Subscription, old: Instance, at_us: int) -> Instance:
 
 def notification_id(subscription: Subscription, mark: str) -> str:
     """Return the id of a notification: the same whenever the same thing is told again."""
-    said = f"{subscription.act.tenant}\n{subscription.id}".encode()
-    return f"urn:ngsi-ld:Notification:{hashlib.blake2b(said, digest_size=8).hexdigest()}:{mark}"
+    return f"urn:ngsi-ld:Notification:{_digest(subscription.act.tenant, subscription.id)}:{mark}"
 
 
-def letter(subscription: Subscription, mark: str, at_us: int, data: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the notification as JSON."""
+@lru_cache(10_000)
+def _digest(tenant: str, subscription_id: str) -> str:
+    return hashlib.blake2b(f"{tenant}\n{subscription_id}".encode(), digest_size=8).hexdigest()
+
+
+def letter(subscription: Subscription, mark: str, at_us: int, data: list[Any]) -> dict[str, Any]:
+    """Return the notification as JSON. `data` holds entities, which are written out already where they stay as is."""
     endpoint = subscription.endpoint
     said: dict[str, Any] = {
         "id": notification_id(subscription, mark),
@@ -135,6 +140,7 @@ def letter(subscription: Subscription, mark: str, at_us: int, data: list[dict[st
     return {**said, "data": data}
 
 
+@lru_cache(10_000)
 def headers_of(subscription: Subscription, via: str) -> dict[str, str]:
     """Return what is said beside a notification: in HTTP as headers, in MQTT as metadata."""
     endpoint = subscription.endpoint

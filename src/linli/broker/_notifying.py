@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -33,7 +34,7 @@ from ._query import paths
 from ._recent import FAREWELL, Image, Key, earlier_farewells, farewell_image
 from ._render import rendered
 from ._sight import Seen
-from ._subscription import KIND, Subscription
+from ._subscription import JSON, KIND, Subscription, View
 from ._subscriptions import SubscriptionDoor
 from ._telling import Job, Mailbox, Post
 
@@ -236,10 +237,11 @@ class NotifyingDoor(SubscriptionDoor):
         """Tell whether a subscriber is to be told of a write: trigger pulled, filters fit, and it is his to see."""
         if not subscription.works(event.row.at_us) or not fires(subscription, event):
             return False
-        seen = self._seen_by(subscription, event.doc)
+        seen = self._seen_by(subscription.view, event, event.doc)
         if seen is None:
             return False
-        if seen.shown is not event.doc and not fires(subscription, self._as_seen(subscription, event)):
+        as_seen = self._as_seen(subscription.view, event)
+        if as_seen is not event and not fires(subscription, as_seen):
             return False
         query = subscription.query
         judged = Judged(seen.judged, event.created_us, event.modified_us)
@@ -306,18 +308,26 @@ class NotifyingDoor(SubscriptionDoor):
         event.after = after
         return event
 
-    def _seen_by(self, subscription: Subscription, doc: Doc) -> Seen | None:
-        decision = self._allow.allows(subscription.act, "read", self._sight.thing(doc))
-        return self._sight.seen(doc, decision, subscription.act, "apply") if decision.ok else None
+    def _seen_by(self, view: View, event: Event, doc: Doc) -> Seen | None:
+        """Return what a subscriber may see of an entity before or after a write; None when it is nothing."""
+        key = (view, "after" if doc is event.after else "before")
+        if key not in event.known:
+            act = view.act
+            decision = self._allow.always(act, "read") or self._allow.allows(act, "read", self._sight.thing(doc))
+            event.known[key] = self._sight.seen(doc, decision, act, "apply") if decision.ok else None
+        seen: Seen | None = event.known[key]
+        return seen
 
-    def _shown_to(self, subscription: Subscription, doc: Doc | None) -> Doc | None:
-        seen = None if doc is None else self._seen_by(subscription, doc)
-        return None if seen is None else seen.shown
-
-    def _as_seen(self, subscription: Subscription, event: Event) -> Event:
-        """Return a write as far as the subscriber may see it: what is hidden pulls no trigger."""
-        before, after = (self._shown_to(subscription, doc) for doc in (event.before, event.after))
-        return Event(event.row, before, after, event.created_us, event.modified_before_us, event.touched)
+    def _as_seen(self, view: View, event: Event) -> Event:
+        """Return a write as far as a subscriber may see it: what is hidden pulls no trigger and is not told."""
+        key = (view, "event")
+        if key not in event.known:
+            seen = [None if doc is None else self._seen_by(view, event, doc) for doc in (event.before, event.after)]
+            before, after = (None if one is None else one.shown for one in seen)
+            whole = before is event.before and after is event.after
+            event.known[key] = event if whole else replace(event, before=before, after=after, known={})
+        as_seen: Event = event.known[key]
+        return as_seen
 
     def _fetching(self, subscription: Subscription) -> Any:
         async def fetch(ids: list[str]) -> Mapping[str, Judged]:
@@ -329,19 +339,24 @@ class NotifyingDoor(SubscriptionDoor):
 
         return fetch
 
-    async def _told(self, subscription: Subscription, events: list[Event]) -> list[dict[str, Any]]:
+    async def _told(self, subscription: Subscription, events: list[Event]) -> list[Any]:
         """Return the entities of some writes as the subscriber gets them."""
-        data: list[dict[str, Any]] = []
+        data: list[Any] = []
         roots: list[Judged] = []
         for event in events:
-            seen = self._as_seen(subscription, event)
+            seen = self._as_seen(subscription.view, event)
             if event.after is None:
                 gone = None if seen.before is None else deleted_entity(subscription, seen, seen.before)
                 data += [] if gone is None else [gone]
             elif seen.after is not None:
                 doc = changed_entity(subscription, seen, seen.before, seen.after)
-                if subscription.projection.fits(doc):
-                    roots.append(Judged(doc, event.created_us, event.modified_us))
+                root = Judged(doc, event.created_us, event.modified_us)
+                if not subscription.projection.fits(doc):
+                    continue
+                if doc is seen.after and subscription.join is None and subscription.endpoint.accept == JSON:
+                    data.append(_written_out(subscription, seen, root))
+                else:
+                    roots.append(root)
         return data + await self._rendered_all(subscription, roots)
 
     async def _all_meant(self, subscription: Subscription) -> list[dict[str, Any]]:
@@ -359,6 +374,15 @@ class NotifyingDoor(SubscriptionDoor):
         if subscription.join is None or not roots:
             return [rendered(*root, terms, projection) for root in roots]
         return await joined(roots, projection, subscription.join, terms, self._fetching(subscription))
+
+
+def _written_out(subscription: Subscription, event: Event, root: Judged) -> orjson.Fragment:
+    """Return an entity as JSON, the same for all who want it in the same form."""
+    view = subscription.view
+    if view not in event.known:
+        event.known[view] = orjson.Fragment(orjson.dumps(rendered(*root, view.terms, view.projection)))
+    written: orjson.Fragment = event.known[view]
+    return written
 
 
 class _Follower:

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol, cast
 from urllib.parse import quote, unquote
 
@@ -82,12 +83,30 @@ class Endpoint:
         return self.uri.lower().startswith("mqtt")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """Who is told, in which context and in which form: all subscriptions of one view are told the same of a write.
+
+    There is one object for each, so that what is found out for one can be kept by it.
+    """
+
+    act: Act
+    terms: Terms
+    projection: Projection
+
+
+@lru_cache(10_000)
+def view_of(act: Act, terms: Terms, projection: Projection) -> View:
+    """Return the one view of these."""
+    return View(act, terms, projection)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Subscription:
-    """A subscription as it is matched. `watched` empty = every attribute; `link`: the URL of its @context."""
+    """A subscription as it is matched; each form of it is equal to itself alone. `watched` empty = every attribute; `link`: the URL of its @context."""
 
     id: str
-    act: Act
+    view: View
     query: Query
     watched: frozenset[str]
     triggers: frozenset[str]
@@ -96,12 +115,25 @@ class Subscription:
     interval_us: int | None
     throttling_us: int
     endpoint: Endpoint
-    projection: Projection
     join: Join | None
     show_changes: bool
-    terms: Terms
     link: str
     created_us: int
+
+    @property
+    def act(self) -> Act:
+        """Who subscribed, as he acts now."""
+        return self.view.act
+
+    @property
+    def terms(self) -> Terms:
+        """The context in which names are told."""
+        return self.view.terms
+
+    @property
+    def projection(self) -> Projection:
+        """The form in which entities are told."""
+        return self.view.projection
 
     def works(self, now_us: int) -> bool:
         """Tell whether notifications are due at all at this moment."""
@@ -408,7 +440,7 @@ def compiled(
     interval = body.get("timeInterval")
     return Subscription(
         id=subscription_id,
-        act=act_of(kept),
+        view=view_of(act_of(kept), terms, _projection(body)),
         query=Query(
             any_of=read_selectors(body["entities"], plain) if "entities" in body else (),
             q=_decoded(read_q(body["q"], said_in)) if "q" in body else None,
@@ -424,10 +456,8 @@ def compiled(
         interval_us=None if interval is None else int(interval * 1_000_000),
         throttling_us=int(body.get("throttling", 0) * 1_000_000),
         endpoint=_endpoint(notification["endpoint"]),
-        projection=_projection(body),
         join=_joined(notification),
         show_changes=notification.get("showChanges", False),
-        terms=terms,
         link=body.get("jsonldContext", kept["link"]),
         created_us=created_us,
     )

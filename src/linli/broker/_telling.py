@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import math
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,24 +70,28 @@ class Target:
         self._trying = False
         self._news = asyncio.Event()
 
-    @contextlib.asynccontextmanager
-    async def asked(self) -> AsyncIterator[None]:
-        """Wait until it may be asked, and take in how that went: Unreachable is a failure of the target."""
-        async with self._gate:
-            trying = await self._turn()
-            try:
-                yield
-            except Unreachable:
-                if trying or self._failures < FAILURES_MAX:
-                    self._fail()
-                raise
-            else:
-                self._failures = 0
-            finally:
-                if trying:
-                    self._trying = False
-                self._news.set()
-                self._news = asyncio.Event()
+    async def enter(self) -> bool:
+        """Return when it may be asked, and whether that is the one question by which it is tried; then `leave`."""
+        await self._gate.acquire()
+        try:
+            return await self._turn()
+        except BaseException:
+            self._gate.release()
+            raise
+
+    def leave(self, *, trying: bool, failed: bool | None) -> None:
+        """Take in how it went; `failed` None: nobody knows."""
+        self._gate.release()
+        if failed and (trying or self._failures < FAILURES_MAX):
+            self._failures += 1
+            if self._failures >= FAILURES_MAX:
+                self._until_s = asyncio.get_running_loop().time() + pause_s(self._failures - FAILURES_MAX)
+        elif failed is False:
+            self._failures = 0
+        if trying:
+            self._trying = False
+            self._news.set()
+            self._news = asyncio.Event()
 
     async def _turn(self) -> bool:
         """Return when it may be asked, and whether that is the one question by which it is tried."""
@@ -100,11 +104,6 @@ class Target:
                 async with asyncio.timeout(left_s if left_s > 0 else None):
                     await self._news.wait()
         return False
-
-    def _fail(self) -> None:
-        self._failures += 1
-        if self._failures >= FAILURES_MAX:
-            self._until_s = asyncio.get_running_loop().time() + pause_s(self._failures - FAILURES_MAX)
 
 
 class Post:
@@ -288,17 +287,25 @@ class Mailbox:
         """Send a letter once; return whether it is done with: taken, or refused for good."""
         subscription, clock = self.subscription, self._post.clock
         try:
-            self.resting = True
-            async with self._post.target(subscription.endpoint.uri).asked():
-                self.resting = False
-                self.counts.note_sent(clock.now_us())
-                self._changed(self)
-                taken = await self._post.send(subscription, letter)
+            target = self._post.target(subscription.endpoint.uri)
         except LinliError as error:
+            self._failed(error.message)
+            return True
+        self.resting = True
+        trying = await target.enter()
+        self.resting = False
+        failed: bool | None = None
+        try:
+            self.counts.note_sent(clock.now_us())
+            self._changed(self)
+            taken = await self._post.send(subscription, letter)
+            failed = False
+        except LinliError as error:
+            failed = isinstance(error, Unreachable)
             self._failed(error.message, **error.facts)
-            return not isinstance(error, Unreachable)
+            return not failed
         finally:
-            self.resting = False
+            target.leave(trying=trying, failed=failed)
         if taken:
             self.counts.note_success(clock.now_us())
             self._changed(self)

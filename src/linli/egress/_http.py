@@ -7,6 +7,7 @@ import re
 from collections import OrderedDict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import cast
 
 import httptools
@@ -59,6 +60,7 @@ class Response:
     cut: bool = False
 
 
+@lru_cache(4096)
 def check_header(name: str, value: str) -> None:
     """Refuse a header that would break out of its line, or that belongs to the connection. Raises: BadRequestData."""
     if not _NAME.fullmatch(name) or name.lower() in _OWN:

@@ -15,6 +15,7 @@ from ._addresses import is_public, literal
 DEFAULT_PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883}
 PORTS = frozenset({80, 443, 1883, 8443, 8883})
 URL_LETTERS_MAX = 2048
+KNOWN_MAX = 10_000
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*")
 
@@ -55,9 +56,19 @@ class Rules:
         """Exempt `allow` (host or host:port); the others may use these schemes."""
         self._allow = frozenset(one.lower() for one in allow)
         self._schemes = frozenset(schemes)
+        self._known: dict[str, Target] = {}
 
     def target(self, url: str) -> Target:
         """Return where a URL leads. Raises: BadRequestData: with the rule that it breaks."""
+        known = self._known.get(url)
+        if known is None:
+            known = self._read(url)
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[url] = known
+        return known
+
+    def _read(self, url: str) -> Target:
         parts = _split(url)
         if parts.scheme not in DEFAULT_PORTS:
             raise BadRequestData(f"The URL must begin with one of {', '.join(sorted(DEFAULT_PORTS))}.")
