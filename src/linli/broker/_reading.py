@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from heapq import merge, nsmallest
 from typing import Any
 
@@ -355,8 +355,8 @@ class ReadingDoor(Ground):
                 yield stored
             return
         own = {short for _, short in self._keys.of_type(find.types[0]) if short in OWNER_ATTRS}
-        finds = [replace(find, keys=(*find.keys, (short, (act.who.id,)))) for short in sorted(own)]
-        finds.append(replace(find, ids=(act.who.id,)))
+        finds = [find._replace(keys=(*find.keys, (short, (act.who.id,)))) for short in sorted(own)]
+        finds.append(find._replace(ids=(act.who.id,)))
         found = [[stored async for stored in self._candidates(act.tenant, one)] for one in finds]
         last = None
         for stored in merge(*found, key=lambda one: one.row):

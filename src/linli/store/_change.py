@@ -244,8 +244,7 @@ class AuditRow(NamedTuple):
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """A look into a document: `path` leads to a list there, whose elements have something under `member`.
 
     Not wanted is a document whose list has one element, with a number, a text or a truth value there, which is none of
@@ -259,8 +258,7 @@ class Look:
     texts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Find:
+class Find(NamedTuple):
     """Which entities are wanted. All given parts must hold. A store may return too many, never too few.
 
     `types`: any of these. `ids`: any of these. `keys`: each (name, values): any of the values.

@@ -9,6 +9,7 @@ from typing import Any
 from ._change import AuditRow, By, Fact, Find, LogRow, Numbers, Past, Record, Stored
 from ._finding import Finder, Plan, Planning
 from ._past import numbers_query, past_query
+from ._plans import Plans
 from ._rows import log_row_of, past_of, stored_of
 from ._tasks import Claim
 
@@ -22,12 +23,13 @@ class SqlReads(ABC):
         """Read by the queries of an engine; `arrays` turns the rows of `numbers` into arrays."""
         self._sql = sql
         self._finder = finder
+        self._plans = Plans(finder)
         self._arrays = arrays
 
     async def find(self, tenant: str, find: Find, *, after: int = 0, limit: int = 1000) -> list[Stored]:
         """Return what is wanted, in the order of creation. See Store."""
-        plan = await self._planned(self._finder.planning(tenant, find, after))
-        return [stored_of(row) for row in await self._read(*plan.select(limit))]
+        query = await self._plans.page(tenant, find, after, limit, self._one)
+        return [stored_of(row) for row in await self._read(*query)]
 
     async def count(self, tenant: str, find: Find) -> int:
         """Return how many are wanted. See Store."""
