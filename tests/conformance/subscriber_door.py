@@ -25,9 +25,11 @@ class Scene:
         self.broker = door.broker
         self.receiver = receiver
 
-    async def ask(self, method: str, path: str, body: Any = None, *, tenant: str = "", **query: str) -> Reply:
+    async def ask(
+        self, method: str, path: str, body: Any = None, *, tenant: str = "", via: str = "", **query: str
+    ) -> Reply:
         content = b"" if body is None else write_json(body)
-        headers = {"ngsild-tenant": tenant} if tenant else {}
+        headers = {name: said for name, said in (("ngsild-tenant", tenant), ("via", via)) if said}
         if content:
             ld = isinstance(body, dict) and "@context" in body
             headers["content-type"] = "application/ld+json" if ld else "application/json"

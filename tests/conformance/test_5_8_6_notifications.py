@@ -572,3 +572,24 @@ def test_5_8_6_counters_and_position_outlive_the_process() -> None:
         assert (await node.shown(path))["notification"]["timesSent"] == 2
 
     play(story)
+
+
+# in circles
+
+
+def test_6_3_18_a_notification_says_by_whom_it_came_and_what_was_here_before_is_refused() -> None:
+    async def story(node: Scene) -> None:
+        alias = await node.broker.alias("default")
+        await node.subscribe()
+        await node.told(0)
+        await do(node, "create")
+        reply = await node.ask("PATCH", UPDATE[1], UPDATE[2], via="1.1 other, 2 third")
+        assert reply.status == 204
+        first, second = await node.told(2)
+        assert first.headers["via"] == f"1.1 {alias}"
+        assert second.headers["via"] == f"1.1 other, 1.1 third, 1.1 {alias}"
+        for way in (second.headers["via"], ", ".join(["1.1 x"] * 9)):
+            assert (await node.ask("PATCH", UPDATE[1], UPDATE[2], via=way)).error == "LoopDetected"
+        await node.told(2)
+
+    play(story)

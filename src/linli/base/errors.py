@@ -22,6 +22,7 @@
     ├── StoreFailed             503  the disk did not take it; nothing was acknowledged
     ├── LdContextNotAvailable   504
     ├── Unreachable             504  an outgoing connection or its answer failed
+    ├── LoopDetected            508  the request was here before
     └── StartError                   never over HTTP: the process cannot start
         ├── BadSetting
         ├── BadPack
@@ -188,6 +189,12 @@ class Unreachable(LinliError):
     """The other side could not be reached, or gave no answer that can be read."""
 
     status, code, family = 504, "Unreachable", OURS
+
+
+class LoopDetected(LinliError):
+    """This request was here before: the brokers on its way tell each other the same again and again."""
+
+    status, code = 508, "LoopDetected"
 
 
 class StartError(LinliError):

@@ -34,6 +34,7 @@ from ._temporal import Evolutions, Paging
 from ._temporal_query import Form as TemporalForm
 from ._temporal_query import Span, read_span
 from ._terms import Terms
+from ._via import came_by
 
 __all__ = [
     "KEEP_S",
@@ -67,6 +68,7 @@ __all__ = [
     "Terms",
     "Use",
     "attribute_name",
+    "came_by",
     "checked_id",
     "checked_name",
     "full_name",

@@ -6,10 +6,9 @@ from ._context_door import ContextDoor
 from ._discovery import DiscoveryDoor
 from ._engines import EngineDoor
 from ._figures import FiguresDoor
-from ._identity import IdentityDoor
 from ._maps import MapDoor
 from ._purging import PurgeDoor
 
 
-class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, IdentityDoor, ContextDoor, MapDoor, FiguresDoor):
+class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, ContextDoor, MapDoor, FiguresDoor):
     """NGSI-LD over a store, under trust; see the room's door for how a thing travels through it."""

@@ -12,6 +12,7 @@ from linli.store import LogRow
 from ._plain import Doc, Instance
 from ._query import And, Node, Or, Query, TypeIs
 from ._subscription import Subscription
+from ._via import Way
 
 _NOTHING: dict[str, list[Instance]] = {}
 
@@ -26,6 +27,7 @@ class Event:
     created_us: int
     modified_before_us: int
     touched: frozenset[str]
+    way: Way = ()
     #: what was found out about it for one subscriber and holds for others as well
     known: dict[Any, Any] = field(default_factory=dict)
 

@@ -26,6 +26,7 @@ from . import _counts
 from ._counts import Counts
 from ._evaluate import Judged, wanted
 from ._facts import is_first
+from ._identity import IdentityDoor
 from ._joining import joined, reached
 from ._matching import Event, Index, fires
 from ._noticing import changed_entity, deleted_entity, letter
@@ -53,7 +54,7 @@ ROW_TYPE = f"record:{KIND}"
 log = structlog.get_logger("broker")
 
 
-class NotifyingDoor(SubscriptionDoor):
+class NotifyingDoor(SubscriptionDoor, IdentityDoor):
     """Tells subscribers."""
 
     def __init__(self, *args: Any, keep_s: float = 3600.0, **kwargs: Any) -> None:
@@ -62,7 +63,7 @@ class NotifyingDoor(SubscriptionDoor):
         self._followers: dict[str, _Follower] = {}
         self._post: Post | None = None
         if self._egress is not None:
-            self._post = Post(self._egress, self._clock, f"linli-{self.ids.node}", keep_s)
+            self._post = Post(self._egress, self._clock, self.alias, keep_s)
         self._leading: asyncio.Task[None] | None = None
         self._leads = False
 
@@ -231,7 +232,7 @@ class NotifyingDoor(SubscriptionDoor):
             return await self._rebuilt(row, attrs)
         before: Doc | None = orjson.loads(image.before) if image.before else None
         after: Doc | None = orjson.loads(image.after) if image.after else None
-        return self._living(Event(row, before, after, image.created_us, image.modified_before_us, attrs))
+        return self._living(Event(row, before, after, image.created_us, image.modified_before_us, attrs, image.way))
 
     async def concerns(self, subscription: Subscription, event: Event) -> bool:
         """Tell whether a subscriber is to be told of a write: trigger pulled, filters fit, and it is his to see."""
@@ -509,7 +510,7 @@ class _Follower:
                     await asyncio.sleep(0)
                 if await self._door.concerns(subscription, event):
                     job = jobs.setdefault(subscription.id, Job(row.seq, row.at_us, {}))
-                    job.seq = row.seq
+                    job.seq, job.way = row.seq, event.way
                     job.news[row.entity_id] = event
         return jobs
 

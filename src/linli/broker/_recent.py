@@ -15,6 +15,8 @@ import orjson
 
 from linli.store import Change, Delete, LogRow, Put, PutRecord, Record, Store, Stored
 
+from ._via import Way, here_by
+
 #: kinds of record: an image of a deleted entity; and that somebody in a tenant wants to be told of deletions
 FAREWELL, MOURNED = "farewell", "mourned"
 MOURNED_ID = "deletions"
@@ -25,13 +27,17 @@ _ENTRY_BYTES = 500
 
 
 class Image(NamedTuple):
-    """One write to one entity. `before` None: it was created; `after` None: it was deleted. Types by short name."""
+    """One write to one entity. `before` None: it was created; `after` None: it was deleted. Types by short name.
+
+    `way`: by which other brokers the request came.
+    """
 
     before: bytes | None
     after: bytes | None
     types: tuple[str, ...]
     created_us: int
     modified_before_us: int
+    way: Way = ()
 
 
 class Key(NamedTuple):
@@ -99,10 +105,14 @@ class Recent:
     def dull(self, change: Change) -> int | None:
         """Return the generation in which a change concerns nobody; None when it may concern somebody."""
         index = self.concerns.get(change.tenant)
-        if index is None or change.deletes or not all(one.quiet for one in change.records):
+        if index is None or change.deletes:
             return None
-        if any(index.concerns(put.entity_id, put.types, put.attrs) for put in change.puts):
-            return None
+        for record in change.records:
+            if not record.quiet:
+                return None
+        for put in change.puts:
+            if index.concerns(put.entity_id, put.types, put.attrs):
+                return None
         return index.generation
 
     def note_dull(self, change: Change, seq: int, generation: int) -> None:
@@ -132,7 +142,9 @@ class Recent:
             old = await _standing(store, change.tenant, delete)
             standing[delete.entity_id] = None
             if old is not None:
-                images[_deleted(change, old)] = Image(old.doc, None, old.types, old.created_us, old.modified_us)
+                images[_deleted(change, old)] = Image(
+                    old.doc, None, old.types, old.created_us, old.modified_us, here_by()
+                )
         for put in change.puts:
             entity_id = put.entity_id
             there = standing[entity_id] if entity_id in standing else await store.get(change.tenant, entity_id)
@@ -223,7 +235,7 @@ def _draw(change: Change, put: Put, old: Stored | None, images: dict[Key, Image]
     """Draw one write into `images`; return what will stand."""
     version = old.version + 1 if old else 1
     created_us, modified_us = (old.created_us, old.modified_us) if old else (change.at_us, change.at_us)
-    image = Image(old.doc if old else None, put.doc, put.types, created_us, modified_us)
+    image = Image(old.doc if old else None, put.doc, put.types, created_us, modified_us, here_by())
     images[Key(change.tenant, put.entity_id, version, change.at_us)] = image
     return Stored(put.entity_id, put.types, put.scopes, version, created_us, change.at_us, put.doc)
 

@@ -25,6 +25,7 @@ from linli.egress import Egress
 from ._counts import Counts
 from ._noticing import headers_of, http_request, mqtt_payload
 from ._subscription import Subscription
+from ._via import Way, header_of
 
 KEEP_S = setting(
     "notifications.keep_s", 3600.0, "How long a notification that does not arrive is tried again, in seconds."
@@ -41,11 +42,15 @@ log = structlog.get_logger("broker")
 
 @dataclass(slots=True)
 class Job:
-    """What one write has to tell a subscriber. `news`: by what it is about; of equal ones the later counts."""
+    """What one write has to tell a subscriber. `news`: by what it is about; of equal ones the later counts.
+
+    `way`: by which other brokers the write had come.
+    """
 
     seq: int
     at_us: int
     news: dict[str, Any]
+    way: Way = ()
 
 
 #: writes the notification about some jobs; None: there is nothing to tell any more
@@ -109,21 +114,24 @@ class Target:
 class Post:
     """Carries notifications out."""
 
-    def __init__(self, egress: Egress, clock: Clock, name: str, keep_s: float = 3600.0) -> None:
-        """Send through `egress`, signed with this node's name."""
+    def __init__(
+        self, egress: Egress, clock: Clock, alias: Callable[[str], Awaitable[str]], keep_s: float = 3600.0
+    ) -> None:
+        """Send through `egress`, signed with this broker's alias in a tenant."""
         self.clock = clock
         self.keep_us = int(keep_s * 1_000_000)
         self._egress = egress
-        self._via = f"1.1 {name}"
+        self._alias = alias
         self._targets: dict[tuple[str, str, int], Target] = {}
 
     def target(self, uri: str) -> Target:
         """Return what stands for the host of an endpoint. Raises: BadRequestData: it may not be connected to."""
         return self._targets.setdefault(self._egress.origin(uri), Target())
 
-    async def send(self, subscription: Subscription, letter: dict[str, Any]) -> bool:
+    async def send(self, subscription: Subscription, letter: dict[str, Any], way: Way) -> bool:
         """Deliver a notification; return whether the receiver took it. Raises: Unreachable, BadRequestData."""
-        endpoint, headers = subscription.endpoint, headers_of(subscription, self._via)
+        via = header_of(way, await self._alias(subscription.act.tenant))
+        endpoint, headers = subscription.endpoint, headers_of(subscription, via)
         if endpoint.is_mqtt:
             await self._egress.publish(
                 endpoint.uri,
@@ -268,7 +276,7 @@ class Mailbox:
             return jobs
         letter = await self._write(subscription, jobs)
         failures = 0
-        while letter is not None and not await self._tried(letter):
+        while letter is not None and not await self._tried(letter, jobs[-1].way):
             if self._too_old(jobs[-1]) or not self.subscription.works(clock.now_us()):
                 log.warning("broker.notification.given_up", subscription=subscription.id, seq=jobs[-1].seq)
                 break
@@ -283,7 +291,7 @@ class Mailbox:
     def _too_old(self, job: Job) -> bool:
         return self._post.clock.now_us() - job.at_us >= self._post.keep_us
 
-    async def _tried(self, letter: dict[str, Any]) -> bool:
+    async def _tried(self, letter: dict[str, Any], way: Way = ()) -> bool:
         """Send a letter once; return whether it is done with: taken, or refused for good."""
         subscription, clock = self.subscription, self._post.clock
         try:
@@ -298,7 +306,7 @@ class Mailbox:
         try:
             self.counts.note_sent(clock.now_us())
             self._changed(self)
-            taken = await self._post.send(subscription, letter)
+            taken = await self._post.send(subscription, letter, way)
             failed = False
         except LinliError as error:
             failed = isinstance(error, Unreachable)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from linli.base.errors import BadRequestData, LinliError, OperationNotSupported, ResourceNotFound, TooLarge
-from linli.broker import Broker
+from linli.broker import Broker, came_by
 from linli.trust import Act
 
 from . import (
@@ -137,7 +137,10 @@ class NgsiLd:
         asked = Asked(method, scope, headers, segments, parameters, media, receive)
         if b"ngsild-tenant" in headers:
             asked.tenant_known = await self._desk.broker.knows_tenant(asked.tenant)
-        return await route.handler(self._desk, asked)
+        if b"via" not in headers:
+            return await route.handler(self._desk, asked)
+        with came_by(headers[b"via"].decode("latin-1"), await self._desk.broker.alias(asked.tenant)):
+            return await route.handler(self._desk, asked)
 
 
 def _route(method: str, segments: list[str], *, slash: bool) -> Route:
