@@ -20,7 +20,7 @@ from ._ground import TENANT
 from ._joining import LEVEL_MAX, Join
 from ._language import read_languages
 from ._log import Log
-from ._maps import EntityMap, Mapped, MapWish, read_map_wish
+from ._maps import EntityMap, Mapped, MapWish, read_keep_us, read_map_id
 from ._names import full_name
 from ._order import Order, read_order
 from ._patterns import read_pattern
@@ -73,8 +73,9 @@ __all__ = [
     "checked_name",
     "full_name",
     "read_geo",
+    "read_keep_us",
     "read_languages",
-    "read_map_wish",
+    "read_map_id",
     "read_members",
     "read_order",
     "read_pattern",

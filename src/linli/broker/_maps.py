@@ -105,14 +105,21 @@ class Mapped(Generic[P]):
     is_new: bool
 
 
-def read_map_wish(question: bytes, named: str | None, lifetime: Any) -> MapWish:
-    """Read what a request says of maps. `named`: the id of a map, or a path or URL that ends in it.
+def read_map_id(said: str) -> str:
+    """Return the id of a map that is named by it, or by a path or URL that ends in it. Raises: BadRequestData."""
+    return checked_id(said.rpartition("/")[2], "NGSILD-EntityMap")
 
-    Raises: BadRequestData.
-    """
-    if named is not None:
-        named = checked_id(named.rpartition("/")[2], "NGSILD-EntityMap")
-    return MapWish(question, named, None if lifetime is None else _keep_us(lifetime))
+
+def read_keep_us(said: Any) -> int:
+    """Return for how long a map shall be kept, in microseconds. Raises: BadRequestData."""
+    try:
+        period = read_period(said)
+    except BadRequestData as error:
+        raise BadRequestData("entityMapLifetime: must be a duration like PT1H or P1D.") from error
+    keep_us = period.months * _MONTH_US + period.us
+    if not keep_us:
+        raise BadRequestData("entityMapLifetime: must be longer than nothing.")
+    return keep_us
 
 
 class MapDoor(TimeDoor):
@@ -347,7 +354,7 @@ class MapDoor(TimeDoor):
         return page
 
     async def _leave_out(self, act: Act, map_id: str, gone: Sequence[str]) -> None:
-        """Take entities out of the list of a map."""
+        """Take entities out of the list of a map; what others may have as well is not for this node to judge."""
 
         async def attempt() -> None:
             record = await self._store.record(act.tenant, LIST, map_id)
@@ -355,7 +362,8 @@ class MapDoor(TimeDoor):
                 return
             left = orjson.loads(record.doc)
             for entity_id in gone:
-                left.pop(entity_id, None)
+                if left.get(entity_id) == [HERE]:
+                    del left[entity_id]
             put = PutRecord(LIST, map_id, orjson.dumps(left), expect_version=record.version, quiet=True)
             await self._commit(self._change(act, records=(put,)))
 
@@ -395,17 +403,6 @@ def _digest(act: Act, wish: MapWish) -> str:
     """Return what a question of one asker is recognised by: what he may see depends on his purpose too."""
     asker = orjson.dumps([act.who.id, act.purpose])
     return hashlib.blake2b(asker + wish.question, digest_size=16).hexdigest()
-
-
-def _keep_us(said: Any) -> int:
-    try:
-        period = read_period(said)
-    except BadRequestData as error:
-        raise BadRequestData("entityMapLifetime: must be a duration like PT1H or P1D.") from error
-    keep_us = period.months * _MONTH_US + period.us
-    if not keep_us:
-        raise BadRequestData("entityMapLifetime: must be longer than nothing.")
-    return keep_us
 
 
 def _read_change(body: Any) -> int | None:

@@ -13,7 +13,7 @@ from ._changing import Standing
 from ._narrow import types_of
 from ._projection import Projection
 from ._query import Query
-from ._reading import fits
+from ._reading import Watch, fits
 from ._terms import Terms
 from ._writing import stripped
 
@@ -33,10 +33,11 @@ class PurgeDoor(BatchDoor):
         *,
         drop: frozenset[str] = frozenset(),
         keep: frozenset[str] | None = None,
+        among: Sequence[str] | None = None,
     ) -> Batch:
         """Remove the entities that fit; with `drop` or `keep` only these attributes, or all but these.
 
-        `projection`: which attributes an entity must have one of. What `act` may not change stays, and is named.
+        `among`: ids of the only candidates. `projection`: which attributes an entity must have one of. What `act` may not change stays, and is named.
         Raises: BadRequestData: the query looks beyond relationships.
         """
         if query.hops:
@@ -46,7 +47,7 @@ class PurgeDoor(BatchDoor):
         batch = Batch()
         waiting: list[str] = []
         whole = keep is None and not drop
-        async for hit in self._wanted(act, query, terms, projection):
+        async for hit in self._wanted(act, query, terms, projection, Watch(among=among)):
             waiting.append(hit.stored.entity_id)
             if len(waiting) == PURGED_AT_ONCE:
                 await self._purge(act, query, waiting, batch, None if whole else (drop, keep))

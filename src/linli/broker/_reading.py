@@ -56,7 +56,7 @@ class _Hit:
 
 
 @dataclass(slots=True)
-class _Watch:
+class Watch:
     """How many candidates are fetched at once at first, and their ids when they are named; whether something that was
     looked at will expire; which of those that are named were found not to fit."""
 
@@ -142,7 +142,7 @@ class ReadingDoor(Ground):
         """
         self._check_query(act, query, projection, order, join)
         to_the_end = count or order is not None
-        watch = _Watch(PAGE if to_the_end else offset + limit + 1, among)
+        watch = Watch(PAGE if to_the_end else offset + limit + 1, among)
         find = self._wanted(act, query, terms, projection, watch)
         hits, met = await (
             _page(find, offset, limit, to_the_end=to_the_end)
@@ -293,10 +293,10 @@ class ReadingDoor(Ground):
         query: Query,
         terms: Terms,
         projection: Projection,
-        watch: _Watch | None = None,
+        watch: Watch | None = None,
     ) -> AsyncIterator[_Hit]:
         """Yield the entities that `act` may list, that fit, and of which something is left."""
-        watch = watch or _Watch()
+        watch = watch or Watch()
         through = [path for path in paths(query.q) if path.beyond is not None]
 
         async def fetch(ids: list[str]) -> Mapping[str, Judged]:
@@ -364,7 +364,7 @@ class ReadingDoor(Ground):
                 last = stored.row
                 yield stored
 
-    async def _named(self, tenant: str, ids: Sequence[str], watch: _Watch) -> AsyncIterator[Stored]:
+    async def _named(self, tenant: str, ids: Sequence[str], watch: Watch) -> AsyncIterator[Stored]:
         """Yield the entities of some ids in the order of these, and note the ids under which there is none."""
         at, size = 0, min(watch.first, PAGE)
         while at < len(ids):

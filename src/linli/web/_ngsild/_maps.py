@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from linli.base import write_json
 from linli.base.errors import BadRequestData
-from linli.broker import EntityMap, MapWish, Terms, read_map_wish
+from linli.broker import EntityMap, MapWish, Terms, read_keep_us, read_map_id
 
 from ._asking import FORMS
 from ._desk import Desk, Route, Routes, with_context
@@ -68,7 +68,8 @@ def new_map_wish(
         None if body is None else without_map(body),
         terms.source,
     ]
-    return read_map_wish(write_json(question), named, said.get("entityMapLifetime"))
+    lifetime = said.get("entityMapLifetime")
+    return MapWish(write_json(question), named, None if lifetime is None else read_keep_us(lifetime))
 
 
 def without_map(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -77,9 +78,9 @@ def without_map(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def named_map(asked: Asked) -> str | None:
-    """Return the map by which a request wants to go, as it says it."""
-    named = asked.headers.get(_HEADER)
-    return None if named is None else unquote(named.decode("latin-1").strip())
+    """Return the id of the map by which a request wants to go. Raises: BadRequestData."""
+    said = asked.headers.get(_HEADER)
+    return None if said is None else read_map_id(unquote(said.decode("latin-1").strip()))
 
 
 def by_map(answer: Answer, map_id: str, *, is_new: bool = False) -> Answer:

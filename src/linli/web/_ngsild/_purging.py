@@ -9,6 +9,7 @@ from ._asking import FILTERING, projection_of, query_of
 from ._batches import partly
 from ._desk import Desk, Route, Routes
 from ._http import Answer, Asked
+from ._maps import by_map, named_map
 
 
 async def purge(desk: Desk, asked: Asked) -> Answer:
@@ -22,8 +23,13 @@ async def purge(desk: Desk, asked: Asked) -> Answer:
     projection = Projection(attrs=projection_of(attrs, terms, asked).attrs)
     drop = _names(said["drop"], terms) if "drop" in said else frozenset()
     keep = _names(said["keep"], terms) if "keep" in said else None
-    batch = await desk.broker.purge(desk.act(asked), query, terms, projection, drop=drop, keep=keep)
-    return partly(batch) if batch.errors else Answer(204)
+    act, named = desk.act(asked), named_map(asked)
+    # A map that is not there any more is not made anew here: that would delete what nobody has looked at.
+    one = None if named is None else await desk.broker.get_map(act, named)
+    among = None if one is None else list(one.sources)
+    batch = await desk.broker.purge(act, query, terms, projection, drop=drop, keep=keep, among=among)
+    answer = partly(batch) if batch.errors else Answer(204)
+    return answer if one is None else by_map(answer, one.id)
 
 
 def _names(said: str, terms: Terms) -> frozenset[str]:
