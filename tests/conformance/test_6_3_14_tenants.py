@@ -76,7 +76,12 @@ def test_6_3_a_head_is_a_get_without_its_body() -> None:
 
 @pytest.mark.parametrize(
     ("prefer", "status", "applied"),
-    [("ngsi-ld=1.5", 203, "ngsi-ld=1.5"), ("ngsi-ld=1.9", 200, "ngsi-ld=1.9"), ("body=json", 200, None)],
+    [
+        ("ngsi-ld=1.5", 203, "ngsi-ld=1.5"),
+        ("ngsi-ld=1.9", 200, "ngsi-ld=1.9"),
+        ("NGSI-LD=1.9", 200, "ngsi-ld=1.9"),
+        ("body=json", 200, None),
+    ],
 )
 def test_6_3_6_a_preferred_version_is_applied_and_said(prefer: str, status: int, applied: str | None) -> None:
     door = Door()

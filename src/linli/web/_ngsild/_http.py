@@ -36,7 +36,7 @@ _IN_LINK = ":/*"
 _CONTEXT_REL = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^;,"]+(?:"[^"]*")?)*)')
 _REL = re.compile(r'\brel\s*=\s*"?' + re.escape(_CONTEXT_REL) + r'"?\s*(?:;|$)')
-_VERSION = re.compile(r"(?:^|[,;]\s*)ngsi-ld\s*=\s*\"?(\d+\.\d+(?:\.\d+)?)\"?")
+_VERSION = re.compile(r"(?:^|[,;]\s*)ngsi-ld\s*=\s*\"?(\d+\.\d+(?:\.\d+)?)\"?", re.IGNORECASE)
 
 
 @dataclass(slots=True)
