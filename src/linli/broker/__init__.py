@@ -5,6 +5,7 @@ vocabulary when its type is ours, allowed by trust, and committed with its log r
 back: candidates from the store, judged one by one, cut down to what the asker may see, compacted with his @context.
 Engines of this process read and write the same entities as `Plain` and `Draft`, and follow `Broker.log`.
 A @context is compiled once; one that is not here is fetched in the background only, from hosts that were allowed.
+Subscribers are told of what was written by a reader of the log, through `egress`, in order and at least once.
 Registrations say which other brokers hold what; they are kept, found and told of, and nothing is forwarded yet.
 broker knows nothing of calls, cases or packs, and delivers nothing inside a request.
 """

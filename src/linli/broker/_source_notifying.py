@@ -20,8 +20,9 @@ from linli.store import Change, DropRecord, LogRow, PutRecord
 from linli.trust import Act, Principal, Thing
 
 from ._counts import Counts
+from ._following import SAVE_S, log
 from ._noticing import letter
-from ._notifying import LOOK_S, SAVE_S, log
+from ._notifying import LOOK_S
 from ._source_form import TYPE, rendered_source
 from ._source_matching import SourceQuery, pieces_wanted
 from ._source_query import subscribed_sources
