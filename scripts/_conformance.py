@@ -122,6 +122,8 @@ def _options() -> argparse.Namespace:
     options.suite = options.suite.resolve()
     if not (options.suite / "resources" / "variables.py").is_file():
         parser.error(f"{options.suite} holds no suite: there is no resources/variables.py")
+    if "schema=" in options.store:
+        parser.error("--store: leave schema= out; the schema linli is emptied before each group")
     options.groups = options.groups or list(GROUPS)
     options.out = (options.out or Path(tempfile.mkdtemp(prefix="linli-conformance-"))).resolve()
     return options
