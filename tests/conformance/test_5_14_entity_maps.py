@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ngsild_door import CORE, START_US, Door, Reply, car
 
-from linli.base import SECOND_US, to_wire_time
-from linli.broker import Caps
-from linli.trust import Principal
+from linli.base import SECOND_US, Ids, SteppedClock, to_wire_time
+from linli.broker import Broker, Caps, MapWish, Projection, Query, read_types
+from linli.store import open_store
+from linli.trust import Act, AllowTable, Principal
+from linli.vocab import vocabulary
 
 NAME = "NGSILD-EntityMap"
 MINE = Principal("urn:ngsi-ld:Person:1", "community_worker", ("/cn",))
@@ -409,6 +412,24 @@ def test_5_14_for_one_map_too_many_the_oldest_of_whoever_has_most_goes() -> None
     assert [map_at(door, one).status for one in theirs] == [404, 404, 404, 200, 200]
     door.who = MINE
     assert map_at(door, mine).status == 200
+
+
+def test_5_14_many_maps_made_at_once_are_no_more_than_are_kept(tmp_path: Path) -> None:
+    async def kept() -> int:
+        store = await open_store(f"sqlite:///{tmp_path}/maps.db")
+        ids, clock = Ids("370102"), SteppedClock(START_US)
+        broker = Broker(store, vocabulary(), AllowTable(), clock, ids=ids, home_scope="/cn", caps=Caps(maps=3))
+        query, terms = Query(types=read_types("Vehicle", broker.contexts.default)), broker.contexts.default
+
+        async def make() -> None:
+            await broker.create_query_map(Act(MINE), MapWish(b"all"), query, terms=terms, projection=Projection())
+
+        await asyncio.gather(*(make() for _ in range(20)))
+        maps = await store.records("default", "entity-map")
+        await store.close()
+        return len(maps)
+
+    assert asyncio.run(kept()) == 3
 
 
 def test_5_14_4_a_map_of_too_many_entities_is_refused() -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
@@ -313,19 +314,11 @@ class MapDoor(TimeDoor):
             PutRecord(LIST, made.id, orjson.dumps(sources), expect_version=0, quiet=True),
         )
 
-        async def attempt() -> None:
-            gone = await self._crowded_out(act)
-            drops = tuple(drop for map_id in gone for drop in _drops(map_id))
-            await self._commit(
-                self._change(
-                    act,
-                    records=(*puts, *drops),
-                    set_timers=(_timer(made.id, until_us),),
-                    drop_timers=tuple((map_id, _FORGET) for map_id in gone),
-                )
-            )
-
-        await self._tried(attempt)
+        async with self._in_line(act.tenant, [HEAD]):
+            for map_id in await self._crowded_out(act):
+                with suppress(Lost):  # another process was faster to forget it
+                    await self._forget_map(act, map_id)
+            await self._commit(self._change(act, records=puts, set_timers=(_timer(made.id, until_us),)))
         return made
 
     async def _crowded_out(self, act: Act) -> list[str]:

@@ -37,7 +37,8 @@ class PurgeDoor(BatchDoor):
     ) -> Batch:
         """Remove the entities that fit; with `drop` or `keep` only these attributes, or all but these.
 
-        `among`: ids of the only candidates. `projection`: which attributes an entity must have one of. What `act` may not change stays, and is named.
+        `among`: ids of the only candidates. `projection`: which attributes an entity must have one of. What `act` may not
+        change stays, and is named.
         Raises: BadRequestData: the query looks beyond relationships.
         """
         if query.hops:
