@@ -15,7 +15,7 @@ from ._broker import Broker
 from ._caps import Caps
 from ._contexts import ContextKind, Contexts, Fetching, Held, Use
 from ._form import attribute_name, checked_id, checked_name
-from ._geo import read_geo
+from ._geo import Geo, read_geo
 from ._grammar import read_q, read_scope_q, read_selectors, read_types
 from ._ground import TENANT
 from ._joining import LEVEL_MAX, Join
@@ -52,6 +52,7 @@ __all__ = [
     "EntityMap",
     "Evolutions",
     "Fetching",
+    "Geo",
     "Held",
     "Join",
     "Log",

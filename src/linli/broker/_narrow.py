@@ -30,6 +30,13 @@ class Narrowing:
 
     def find(self, query: Query) -> Find:
         """Return what to ask the store."""
+        known = query.worked_out.find
+        if known is None or known[0] is not self:
+            known = query.worked_out.find = (self, self._anywhere(query))
+        return known[1]._replace(box=query.geo.box) if query.geo else known[1]
+
+    def _anywhere(self, query: Query) -> Find:
+        """Return what to ask the store if the place of a query did not matter."""
         types = types_of(query)
         short = frozenset(self._names.short(name) for name in types or ())
         return Find(
@@ -37,7 +44,6 @@ class Narrowing:
             ids=_ids(query),
             keys=self._found_keys(query.q, short) if query.q and short else (),
             scopes=_scopes(query.scopes) or (),
-            box=query.geo.box if query.geo else None,
             looks=tuple(_looks(query.q)),
         )
 

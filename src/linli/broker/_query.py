@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from linli.store import Find
 
 from ._geo import Geo
 from ._patterns import Pattern
@@ -94,6 +96,18 @@ class Or:
 Node = Exists | Compare | TypeIs | ScopeIs | And | Or
 
 
+@dataclass(slots=True)
+class WorkedOut:
+    """What follows from everything in a query but its place: it is worked out once for all places that are asked for.
+
+    `find`: what to ask the store, and who knows so.
+    """
+
+    paths: tuple[Path, ...] | None = None
+    hops: int = 0
+    find: tuple[object, Find] | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """Everything that decides whether an entity is wanted. All given parts must hold; of `any_of` at least one.
@@ -108,11 +122,29 @@ class Query:
     q: Node | None = None
     scopes: Node | None = None
     geo: Geo | None = None
+    worked_out: WorkedOut = field(init=False, default_factory=WorkedOut, compare=False, repr=False)
+
+    def placed(self, geo: Geo | None) -> Query:
+        """Return the same query with another place."""
+        if geo is self.geo:
+            return self
+        placed = replace(self, geo=geo)
+        object.__setattr__(placed, "worked_out", self.worked_out)
+        return placed
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """Every path that q names."""
+        known = self.worked_out
+        if known.paths is None:
+            known.paths = tuple(paths(self.q))
+            known.hops = max((path.hops for path in known.paths), default=0)
+        return known.paths
 
     @property
     def hops(self) -> int:
         """How many relationships q follows at most."""
-        return max((path.hops for path in paths(self.q)), default=0)
+        return self.worked_out.hops if self.paths else 0
 
     @property
     def asks_inside(self) -> bool:
@@ -121,12 +153,12 @@ class Query:
 
     def asks_attributes(self) -> bool:
         """Tell whether q asks for an attribute that is not only the store's own time."""
-        return any(path.said not in TIMES for path in paths(self.q))
+        return any(path.said not in TIMES for path in self.paths)
 
     def names(self) -> frozenset[str]:
         """Return the attributes on which the answer depends."""
         geo = {self.geo.name} if self.geo else set()
-        return frozenset(geo | {path.name for path in paths(self.q)})
+        return frozenset(geo | {path.name for path in self.paths})
 
 
 def paths(node: Node | None) -> list[Path]:

@@ -21,7 +21,7 @@ from ._narrow import Narrowing, types_of
 from ._order import Order
 from ._plain import Doc, decoded, expiry_us, may_expire
 from ._projection import Projection, checked
-from ._query import Node, Query, paths
+from ._query import Node, Query
 from ._render import rendered
 from ._sight import OWNER_ATTRS, Seen
 from ._terms import Terms
@@ -297,7 +297,7 @@ class ReadingDoor(Ground):
     ) -> AsyncIterator[_Hit]:
         """Yield the entities that `act` may list, that fit, and of which something is left."""
         watch = watch or Watch()
-        through = [path for path in paths(query.q) if path.beyond is not None]
+        through = [path for path in query.paths if path.beyond is not None] if query.hops else []
 
         async def fetch(ids: list[str]) -> Mapping[str, Judged]:
             watch.expires = True  # what is linked is not watched

@@ -13,6 +13,7 @@ from linli.broker import (
     LEVEL_MAX,
     MEMBERS,
     Caps,
+    Geo,
     Join,
     Node,
     Order,
@@ -64,14 +65,20 @@ class Wish:
 
 def wish_of(said: Said, terms: Terms, asked: Asked, caps: Caps) -> Wish:
     """Return what URL parameters ask for. Raises: BadRequestData, InvalidRequest."""
-    return _wish(tuple(said.items()), terms, caps, geo_json=asked.geo_json)
+    geo = geo_of(said, terms)
+    if geo is None:
+        return _wish(tuple(said.items()), terms, caps, geo_json=asked.geo_json, placed=False)
+    rest = tuple((name, text) for name, text in said.items() if name not in GEO)
+    wish = _wish(rest, terms, caps, geo_json=asked.geo_json, placed=True)
+    return Wish(wish.query.placed(geo), wish.projection, wish.order, wish.join)
 
 
 @lru_cache(maxsize=512)
-def _wish(said: tuple[tuple[str, str], ...], terms: Terms, caps: Caps, *, geo_json: bool) -> Wish:
+def _wish(said: tuple[tuple[str, str], ...], terms: Terms, caps: Caps, *, geo_json: bool, placed: bool) -> Wish:
+    """Return the wish without its place, which is nearly all that differs from one request to the next."""
     named = dict(said)
     return Wish(
-        query_of(named, terms, caps),
+        _anywhere(named, terms, caps, placed=placed),
         _projection(named, terms, geo_json=geo_json),
         order_of(named, terms),
         join_of(named),
@@ -83,9 +90,22 @@ def query_of(said: Said, terms: Terms, caps: Caps, any_of: tuple[Query, ...] = (
 
     Raises: BadRequestData: wrong, or so wide that it would mean everything.
     """
+    geo = geo_of(said, terms)
+    return _anywhere(said, terms, caps, any_of, placed=geo is not None).placed(geo)
+
+
+def geo_of(said: Said, terms: Terms) -> Geo | None:
+    """Return the place that is asked for, or None when none is. Raises: BadRequestData."""
     geo = GEO & said.keys()
-    if geo and not {"georel", "geometry", "coordinates"} <= geo:
+    if not geo:
+        return None
+    if not {"georel", "geometry", "coordinates"} <= geo:
         raise BadRequestData("georel, geometry, coordinates: all three are needed.")
+    return read_geo(said["georel"], said["geometry"], said["coordinates"], _place(said), terms)
+
+
+def _anywhere(said: Said, terms: Terms, caps: Caps, any_of: tuple[Query, ...] = (), *, placed: bool) -> Query:
+    """Return a query without its place; `placed`: it has one. Raises: as `query_of`."""
     if "csf" in said:
         read_q(
             said["csf"], terms, caps=caps
@@ -97,12 +117,11 @@ def query_of(said: Said, terms: Terms, caps: Caps, any_of: tuple[Query, ...] = (
         pattern=read_pattern(said["idPattern"], "idPattern", caps.pattern_letters) if "idPattern" in said else None,
         q=read_q(said["q"], terms, expanding=_names(said, "expandValues", terms), caps=caps) if "q" in said else None,
         scopes=read_scope_q(said["scopeQ"], caps=caps) if "scopeQ" in said else None,
-        geo=read_geo(said["georel"], said["geometry"], said["coordinates"], _place(said), terms) if geo else None,
     )
     if said.get("type") == "*" and said.get("local", "true").lower() == "false":
         raise BadRequestData("local: type=* asks this node only, so local cannot be false.")
     attrs = set(said.get("attrs", "").split(",")) - {""} - SYSTEM
-    if not (query.types or any_of or query.geo or attrs or query.asks_attributes() or truth_of(said, "local")):
+    if not (query.types or any_of or placed or attrs or query.asks_attributes() or truth_of(said, "local")):
         raise BadRequestData("The query is too wide: say type, attrs, q, georel, or local=true.")
     return query
 

@@ -159,6 +159,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     return [(_decoded(name), _decoded(value)) for name, _, value in parts]
 
 
+@lru_cache(maxsize=1024)
 def _decoded(text: str) -> str:
     return unquote(text.replace("+", " "), errors="strict") if "%" in text or "+" in text else text
 
@@ -196,7 +197,12 @@ def options_of(said: Mapping[str, str], allowed: frozenset[str], unbuilt: frozen
 
 def media_of(headers: Mapping[bytes, bytes]) -> str:
     """Return the media type of the body, without its parameters."""
-    return headers.get(b"content-type", b"").decode("latin-1").partition(";")[0].strip().lower()
+    return _media(headers.get(b"content-type", b""))
+
+
+@lru_cache(maxsize=256)
+def _media(said: bytes) -> str:
+    return said.decode("latin-1").partition(";")[0].strip().lower()
 
 
 def check_media(asked: Asked) -> None:
