@@ -90,7 +90,9 @@ class Recent:
         self.told_us: dict[str, int] = {}
         #: who knows, in each tenant that is followed, what concerns anybody
         self.concerns: dict[str, Concerns] = {}
+        #: rows that concern nobody, by the first of them; when there are many, the older half is forgotten
         self._dull: dict[int, Dull] = {}
+        self._dull_before: dict[int, Dull] = {}
         self._mourned: set[str] = set()
         self._bytes_max = bytes_max
         self._bytes = 0
@@ -120,13 +122,13 @@ class Recent:
         rows = len(change.puts) + len(change.past) + len(change.audit)
         if rows:
             self._dull[seq - rows + 1] = Dull(change.tenant, seq, generation)
-        while len(self._dull) > DULL_MAX:
-            del self._dull[next(iter(self._dull))]
+        if len(self._dull) >= DULL_MAX:
+            self._dull, self._dull_before = {}, self._dull
 
     def passed(self, tenant: str, seq: int) -> int:
         """Return the position before the first row after `seq` that somebody must look at, as far as that is known."""
         index = self.concerns[tenant]
-        while (dull := self._dull.get(seq + 1)) is not None:
+        while dull := self._dull.get(seq + 1) or self._dull_before.get(seq + 1):
             if dull.tenant == tenant and dull.generation != index.generation:
                 break
             seq = dull.last
