@@ -127,12 +127,15 @@ async def _answer(reader: asyncio.StreamReader) -> tuple[int, bytes, bool]:
 
 
 @asynccontextmanager
-async def a_broker() -> AsyncIterator[tuple[str, int]]:
-    """Give (root, pid) of a broker of ours in a process of its own, on a file that is gone afterwards."""
+async def a_broker(*more: str) -> AsyncIterator[tuple[str, int]]:
+    """Give (root, pid) of a broker of ours in a process of its own, on a file that is gone afterwards.
+
+    `more`: what else stands on its command line.
+    """
     RUNS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=RUNS) as folder:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "linli", "serve", "--only", "broker", "--open", "--data", folder, "--port", "0",
+            sys.executable, "-m", "linli", "serve", "--only", "broker", "--open", "--data", folder, "--port", "0", *more,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         try:

@@ -71,8 +71,13 @@ def commit() -> str:
     return shown.stdout.strip() or "unknown"
 
 
-async def bare_app(scope: Any, receive: Any, send: Any) -> None:
-    """Answer 200 with a small body: the least that any ASGI application has to do."""
-    await receive()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-    await send({"type": "http.response.body", "body": b'{"ok":true}'})
+def saying(body: bytes) -> Any:
+    """Return an application that always answers the same: the least that any ASGI application has to do."""
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+
+    async def app(_: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from bench._probe import loop_ms
+from bench._probe import loop_ms, saying
 from bench._stats import in_pairs, report
 from bench.broker import ADMIN, RUNS, Server, a_broker, a_car
 from linli.base import Point, distance_m, read_json, write_json
@@ -65,18 +65,6 @@ def body_of(server: Server) -> Any:
     """Return the JSON of the last answer."""
     body = server.wire.answer.partition(b"\r\n\r\n")[2]
     return read_json(body, bytes_max=len(body))
-
-
-def saying(body: bytes) -> Any:
-    """Return an application that answers always the same."""
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
-
-    async def app(_: Any, receive: Any, send: Any) -> None:
-        await receive()
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    return app
 
 
 def lists(runner: asyncio.Runner, folder: Path, rounds: int, pairs: int) -> bool:

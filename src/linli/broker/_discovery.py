@@ -145,11 +145,11 @@ class DiscoveryDoor(ReadingDoor):
             return kept
         survey = _Survey(head)
         expires = False
-        async for stored in self._narrowed(act, Query()):
-            hit = self._hit(act, stored, "list")
-            if hit is not None:
-                survey.add(self._seen(act, hit).shown)
-                expires = expires or hit.known.until_us is not None
+        async for page in self._narrowed(act, Query()):
+            for hit in (self._hit(act, stored, "list") for stored in page):
+                if hit is not None:
+                    survey.add(self._seen(act, hit).shown)
+                    expires = expires or hit.known.until_us is not None
         if not expires:
             if len(self._surveys) >= _KEPT:
                 self._surveys.clear()

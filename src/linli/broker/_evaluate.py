@@ -38,10 +38,10 @@ class Judged(NamedTuple):
 
 #: the entities to which relationships lead, by id, as far as the asker may see them
 Linked = Mapping[str, Judged]
-_ALONE: Linked = {}
+ALONE: Linked = {}
 
 
-def wanted(query: Query, doc: Doc, created_us: int, modified_us: int, linked: Linked = _ALONE) -> bool:
+def wanted(query: Query, doc: Doc, created_us: int, modified_us: int, linked: Linked = ALONE) -> bool:
     """Tell whether the entity fits every part of the query; `linked`: where q follows relationships (see `targets`)."""
     if query.ids:
         if doc["id"] not in query.ids:
@@ -60,6 +60,8 @@ def wanted(query: Query, doc: Doc, created_us: int, modified_us: int, linked: Li
 
 def _holds(node: Node, judged: Judged, linked: Linked) -> bool:
     match node:
+        case Compare():
+            return _leads_to(node, judged, linked)
         case And(parts):
             return all(_holds(part, judged, linked) for part in parts)
         case Or(parts):
@@ -70,8 +72,13 @@ def _holds(node: Node, judged: Judged, linked: Linked) -> bool:
             return any(_fits(levels, scope) for scope in judged.doc["scope"])
         case Exists(path, absent):
             return absent != any(True for _ in targets(path, judged, linked))
-        case Compare():
-            return any(_compares(node, target) for target in targets(node.path, judged, linked))
+
+
+def _leads_to(node: Compare, judged: Judged, linked: Linked) -> bool:
+    for target in targets(node.path, judged, linked):  # noqa: SIM110 - asked for every candidate of every search
+        if _compares(node, target):
+            return True
+    return False
 
 
 def _fits(levels: tuple[str, ...], scope: str) -> bool:
@@ -82,7 +89,7 @@ def _fits(levels: tuple[str, ...], scope: str) -> bool:
     return len(there) == len(levels) and all(said in ("+", level) for said, level in zip(levels, there, strict=True))
 
 
-def targets(path: Path, judged: Judged, linked: Linked = _ALONE) -> Iterator[Any]:
+def targets(path: Path, judged: Judged, linked: Linked = ALONE) -> Iterator[Any]:
     """Yield what stands at a path: one target an instance, a list of them where any element may match."""
     if path.said in TIMES and not path.subs:
         yield Moment(judged.created_us if path.said == "createdAt" else judged.modified_us)

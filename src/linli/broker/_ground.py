@@ -137,11 +137,16 @@ class Ground:
 
     async def _candidates(self, tenant: str, find: Find, first: int = PAGE) -> AsyncIterator[Stored]:
         """Yield what the store finds, letting others have the loop after each page; `first`: size of the first one."""
+        async for page in self._pages(tenant, find, first):
+            for stored in page:
+                yield stored
+
+    async def _pages(self, tenant: str, find: Find, first: int = PAGE) -> AsyncIterator[list[Stored]]:
+        """Yield what the store finds, page by page, letting others have the loop after each."""
         after, size = 0, min(first, PAGE)
         while True:
             page = await self._store.find(tenant, find, after=after, limit=size)
-            for stored in page:
-                yield stored
+            yield page
             if len(page) < size:
                 return
             after, size = page[-1].row, PAGE

@@ -14,7 +14,7 @@ from linli.store import Find, Stored
 from linli.trust import Act, Decision, Verb
 
 from ._answers import Known
-from ._evaluate import Judged, wanted
+from ._evaluate import ALONE, Judged, Linked, wanted
 from ._ground import PAGE, Ground
 from ._joining import Join, joined, reached
 from ._narrow import Narrowing, types_of
@@ -303,25 +303,26 @@ class ReadingDoor(Ground):
             watch.expires = True  # what is linked is not watched
             return {hit.stored.entity_id: self._to_judge(act, hit) for hit in await self._looked_up(act, ids)}
 
-        async def is_wanted(hit: _Hit) -> bool:
-            watch.expires = watch.expires or hit.known.until_us is not None
-            if not query.asks_inside:
-                fits = self._fits_alone(query, hit)
-            else:
-                judged = self._to_judge(act, hit)
-                linked = await reached(judged, through, fetch) if through else {}
-                fits = wanted(query, *judged, linked)
-            return fits and (projection.whole or bool(self._body(act, hit, terms, projection)))
-
         always = self._allow.always(act, "list")
         among = watch.among
-        candidates = self._narrowed(act, query, watch.first) if among is None else self._named(act.tenant, among, watch)
-        async for stored in candidates:
-            hit = self._hit(act, stored, "list", always)
-            if hit is not None and await is_wanted(hit):
-                yield hit
-            elif among is not None:
-                watch.gone.append(stored.entity_id)
+        pages = self._narrowed(act, query, watch.first) if among is None else self._named(act.tenant, among, watch)
+        async for page in pages:
+            for stored in page:
+                hit, fits = self._hit(act, stored, "list", always), False
+                if hit is not None:
+                    watch.expires = watch.expires or hit.known.until_us is not None
+                    linked = await reached(self._to_judge(act, hit), through, fetch) if through else ALONE
+                    fits = self._fits(act, query, hit, linked)
+                if hit is not None and fits and (projection.whole or self._body(act, hit, terms, projection)):
+                    yield hit
+                elif among is not None:
+                    watch.gone.append(stored.entity_id)
+
+    def _fits(self, act: Act, query: Query, hit: _Hit, linked: Linked) -> bool:
+        """Tell whether an entity fits a query."""
+        if query.asks_inside:
+            return wanted(query, *self._to_judge(act, hit), linked)
+        return self._fits_alone(query, hit)
 
     def _fits_alone(self, query: Query, hit: _Hit) -> bool:
         """Tell whether an entity fits a query that asks for no attribute, without decoding it."""
@@ -347,12 +348,12 @@ class ReadingDoor(Ground):
         held = sorted(held, key=_place)
         return [hit for _, _, hit in held[offset:wanted_first]], met
 
-    async def _narrowed(self, act: Act, query: Query, first: int = PAGE) -> AsyncIterator[Stored]:
-        """Yield candidates, `first` of them at once; who can only reach his own things gets them by keys of ownership."""
+    async def _narrowed(self, act: Act, query: Query, first: int = PAGE) -> AsyncIterator[list[Stored]]:
+        """Yield pages of candidates, `first` of them at once; who can only reach his own things gets them by keys of ownership."""
         find = self._narrowing.find(query)
         if len(find.types) != 1 or find.ids or not self._allow.own_only(act, "list", find.types[0]):
-            async for stored in self._candidates(act.tenant, find, first):
-                yield stored
+            async for page in self._pages(act.tenant, find, first):
+                yield page
             return
         own = {short for _, short in self._keys.of_type(find.types[0]) if short in OWNER_ATTRS}
         finds = [find._replace(keys=(*find.keys, (short, (act.who.id,)))) for short in sorted(own)]
@@ -362,19 +363,16 @@ class ReadingDoor(Ground):
         for stored in merge(*found, key=lambda one: one.row):
             if stored.row != last:
                 last = stored.row
-                yield stored
+                yield [stored]
 
-    async def _named(self, tenant: str, ids: Sequence[str], watch: Watch) -> AsyncIterator[Stored]:
-        """Yield the entities of some ids in the order of these, and note the ids under which there is none."""
+    async def _named(self, tenant: str, ids: Sequence[str], watch: Watch) -> AsyncIterator[list[Stored]]:
+        """Yield pages of the entities of some ids in the order of these, and note the ids under which there is none."""
         at, size = 0, min(watch.first, PAGE)
         while at < len(ids):
             some = tuple(ids[at : at + size])
             found = {one.entity_id: one for one in await self._store.find(tenant, Find(ids=some), limit=len(some))}
-            for entity_id in some:
-                if entity_id in found:
-                    yield found[entity_id]
-                else:
-                    watch.gone.append(entity_id)
+            watch.gone += [entity_id for entity_id in some if entity_id not in found]
+            yield [found[entity_id] for entity_id in some if entity_id in found]
             at, size = at + size, PAGE
             await asyncio.sleep(0)
 
