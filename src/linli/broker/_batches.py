@@ -39,10 +39,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One entity of a batch as it was read."""
+    """One entity of a batch as it was read; `how` it is merged, if it is."""
 
     fragment: Fragment
-    how: MergeHow
+    how: MergeHow | None
 
 
 class BatchDoor(AttributeDoor):
@@ -133,12 +133,12 @@ class BatchDoor(AttributeDoor):
 
     async def _there(self, act: Act, entity_id: str) -> tuple[Stored | None, Doc | None]:
         """Return what stands under an id, after what has expired of it is gone."""
+        if await self._store.get(act.tenant, entity_id) is None:
+            return None, None
         try:
             return await self._met(act, entity_id, None)
         except ResourceNotFound:
-            stored = await self._store.get(act.tenant, entity_id)
-            if stored is None:
-                return None, None
+            pass  # it is not for `act` to know of, or it has expired
         await self.expire(act.tenant, entity_id)
         if await self._store.get(act.tenant, entity_id) is not None:
             raise AlreadyExists
@@ -160,7 +160,7 @@ def _outcome(deed: Deed, before: Doc | None, said: _Read, at_us: int) -> Outcome
         raise AlreadyExists
     if deed == "replace":
         return replaced(before, fragment, at_us)
-    if deed == "merge":
+    if said.how is not None:
         return merged(before, fragment, at_us, said.how)
     return appended(before, fragment, at_us, overwrite=deed != "add")
 
@@ -184,7 +184,7 @@ async def _read_batch(
                 typed=deed in _NEEDS_TYPE,
                 caps=caps,
             )
-            read.append(_Read(fragment, merge_how(terms)))
+            read.append(_Read(fragment, merge_how(terms) if deed == "merge" else None))
         except LinliError as error:
             said = body.get("id", body.get("@id"))
             errors.append((said if isinstance(said, str) else "", error))

@@ -52,9 +52,14 @@ async def delete_batch(desk: Desk, asked: Asked) -> Answer:
 
 async def _written(desk: Desk, asked: Asked, deed: Deed, *, creates: bool = False, simplified: bool = False) -> Batch:
     bodies = await desk.listed(asked)
+    linked: list[Terms] = []
 
     async def context_of(body: Mapping[str, Any]) -> Terms:
-        return await desk.terms_of(asked, body)
+        if "@context" in body:
+            return await desk.terms_of(asked, body)
+        if not linked:
+            linked.append(await desk.terms_of(asked, body))
+        return linked[0]
 
     act = desk.act(asked, creates=creates)
     return await desk.broker.write_batch(act, deed, bodies, context_of, simplified=simplified)
