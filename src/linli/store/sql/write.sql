@@ -66,8 +66,9 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- first_alone
 INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
-SELECT ?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9 WHERE NOT EXISTS (SELECT 1 FROM unfiled WHERE seq = ?4)
-ON CONFLICT DO NOTHING;
+SELECT ?1, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9
+WHERE NOT EXISTS (SELECT 1 FROM unfiled WHERE seq = ?4)
+    AND NOT EXISTS (SELECT 1 FROM filed WHERE tenant = ?1 AND entity_id = ?2 AND attr = ?3 AND seq = ?4);
 
 -- first_insert
 INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
