@@ -25,11 +25,12 @@ from uvicorn.server import ServerState
 
 from bench._probe import loop_ms, saying
 from bench._stats import in_pairs, report, spread
-from linli.base import Ids, SteppedClock, write_json
+from linli.base import Ids, SteppedClock, WallClock, write_json
 from linli.broker import Broker, Draft
 from linli.store import SqliteStore
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, AllowTable, NodeSecret, Principal, Sessions
 from linli.vocab import vocabulary
+from linli.web import Asking, BrokerApp, BrokerDoors, Health
 from linli.web._ngsild import NgsiLd
 
 FRAME_RUNS = 1
@@ -163,10 +164,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def gets(runner: asyncio.Runner, broker: Broker, times: int, pairs: int) -> bool:
-    """A hot entity beside an application that says the same bytes."""
-    ours = Server(runner, NgsiLd(broker, lambda _: ADMIN))
+    """A hot entity of a whole node, beside an application that says the same bytes."""
+    asking = Asking(Sessions(WallClock()), NodeSecret(None), sign_in="open")
+    health = Health(broker, lambda: None, {})
+    ours = Server(runner, BrokerApp(BrokerDoors(broker, asking, health)))
     request = (
-        f"GET /ngsi-ld/v1/entities/{a_call(1).id} HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n\r\n"
+        f"GET /ngsi-ld/v1/entities/{a_call(1).id} HTTP/1.1\r\nhost: localhost\r\n"
+        "accept: application/json\r\nlinli-purpose: service\r\n\r\n"
     ).encode()
     ours.cost(request, times)
     bare = Server(runner, saying(ours.wire.answer.partition(b"\r\n\r\n")[2]))

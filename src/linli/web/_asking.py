@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -56,7 +57,7 @@ class Asking:
 
         Raises: NotAllowed.
         """
-        host = _name_of(headers.get(b"host", b"localhost").decode("latin-1"))
+        host = _name_of(headers.get(b"host", b"localhost"))
         if host not in self._hosts:
             raise NotAllowed("This host name is not one of this node's: see the setting web.hosts.")
         origin = headers.get(b"origin")
@@ -69,9 +70,9 @@ class Asking:
 
     def token(self, headers: Headers) -> str | None:
         """Return the session token of a request: Bearer first, then the cookie."""
-        bearer = headers.get(b"authorization", b"").decode("latin-1")
-        if bearer[:7].lower() == "bearer ":
-            return bearer[7:].strip()
+        said = headers.get(b"authorization")
+        if said is not None and said[:7].lower() == b"bearer ":
+            return said[7:].decode("latin-1").strip()
         cookie = headers.get(b"cookie")
         if cookie is None:
             return None
@@ -118,8 +119,9 @@ class Asking:
         return "caller:" + self.secret.blind(mark)
 
 
-def _name_of(host: str) -> str:
-    host = host.strip().lower()
+@lru_cache(maxsize=256)
+def _name_of(said: bytes) -> str:
+    host = said.decode("latin-1").strip().lower()
     if host.startswith("["):
         return host.split("]")[0] + "]"
     return host.rsplit(":", 1)[0] if ":" in host else host

@@ -69,10 +69,11 @@ ROUTES: Routes = _joined(
     _maps.ROUTES,
 )
 
-#: the same by (first segment, number of segments)
-_BY_FORM: dict[tuple[str, int], list[tuple[tuple[str, ...], Mapping[str, Route]]]] = {}
+#: the same by (first segment, number of segments), with what must stand at which further places
+_BY_FORM: dict[tuple[str, int], list[tuple[list[tuple[int, str]], Mapping[str, Route]]]] = {}
 for _path, _methods in ROUTES.items():
-    _BY_FORM.setdefault((_path[0], len(_path)), []).append((_path, _methods))
+    _fixed = [(at, word) for at, word in enumerate(_path) if at and word != "{}"]
+    _BY_FORM.setdefault((_path[0], len(_path)), []).append((_fixed, _methods))
 
 #: what the standard has; a path below these that is not offered is said so
 _ROOTS = frozenset(
@@ -161,7 +162,7 @@ def _route(method: str, segments: list[str], *, slash: bool) -> Route:
 
 
 def _methods_of(segments: list[str]) -> Mapping[str, Route] | None:
-    for path, methods in _BY_FORM.get((segments[0], len(segments)), ()) if segments else ():
-        if all(said in ("{}", segment) for said, segment in zip(path, segments, strict=True)):
+    for fixed, methods in _BY_FORM.get((segments[0], len(segments)), ()) if segments else ():
+        if not fixed or all(segments[at] == word for at, word in fixed):
             return methods
     return None
