@@ -27,8 +27,6 @@ TERMS_MAX = 50_000
 IRI_LETTERS_MAX = 2048
 _NAMES_KEPT = 4096
 _NAME_LETTERS_KEPT = 256
-#: where Smart Data Models keeps the names that all its subjects share
-_SHARED = "https://smartdatamodels.org/"
 _PREFIX_END = frozenset(":/?#[]@")
 _MEMBERS = {"@id": "id", "@type": "type"}
 _VALUES = frozenset({"value", "valueList", "json", "languageMap", "vocab", "object", "objectList", "@context"})
