@@ -6,7 +6,8 @@ release the answer comes from a small table; a later one asks policies behind th
 entity by itself and never writes.
 """
 
-from ._allow import Act, AllowTable, Decision, Principal, Shown, Thing, Verb
+from ._allow import AllowTable
+from ._asked import Act, Decision, Principal, Shown, Thing, Verb
 from ._sessions import NodeSecret, Sessions
 
 __all__ = ["Act", "AllowTable", "Decision", "NodeSecret", "Principal", "Sessions", "Shown", "Thing", "Verb"]

@@ -3,68 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
 from linli.base import within_scope
 
-Verb = Literal["read", "list", "create", "change", "delete", "act", "place"]
-"""`place`: press for help, by dispatch's door alone; `act`: take a step of one's own (accept, cancel, move ...)."""
+from ._asked import Act, Decision, Principal, Shown, Thing, Verb
 
 Reach = Literal["all", "area", "own", "none"]
-Shown = Literal["full", "masked", "public"]
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Somebody or something that asks. `scopes`: the areas it belongs to; empty means none, "/" means everywhere."""
-
-    id: str
-    role: str
-    scopes: tuple[str, ...] = ()
-    name: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """One request: who acts, for what purpose, in which tenant. Every call into broker and store carries one."""
-
-    who: Principal
-    purpose: str | None = None
-    tenant: str = "default"
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """What is asked about, as far as a decision needs it: no personal value.
-
-    `owners`: ids of the persons whose own it is (its caller, its helper, the resident itself).
-    `attrs`: the attribute names that a change touches.
-    """
-
-    type: str
-    scopes: tuple[str, ...] = ()
-    owners: tuple[str, ...] = ()
-    attrs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer. `policy` names the rule that decided; `shown` says how personal attributes leave the house:
-    full, masked by their rule, or public (only attributes of privacy class none); `audit` rows go into the Change."""
-
-    ok: bool
-    policy: str
-    shown: Shown = "public"
-    audit: tuple[bytes, ...] = field(default=())
-
-    @property
-    def mask(self) -> bool:
-        """Whether the reader gets anything less than everything."""
-        return self.shown != "full"
-
-
 #: role -> type -> verbs -> (reach, how personal attributes are shown). "*" stands for every other type.
 _Rule = tuple[frozenset[str], Reach, Shown]
 _READ = frozenset({"read", "list"})

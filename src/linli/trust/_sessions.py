@@ -11,7 +11,7 @@ from pathlib import Path
 from linli.base import SECOND_US, Clock
 from linli.base.errors import StartError
 
-from ._allow import Principal
+from ._asked import Principal
 
 SESSION_US = 12 * 3600 * SECOND_US
 SESSIONS_MAX = 50_000

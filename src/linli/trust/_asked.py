@@ -1,0 +1,75 @@
+"""The words in which trust is asked and answers: who, what for, about what, and the decision."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Verb = Literal["read", "list", "create", "change", "delete", "act", "place"]
+"""`place`: press for help, by dispatch's door alone; `act`: take a step of one's own (accept, cancel, move ...)."""
+
+Shown = Literal["full", "masked", "public"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Somebody or something that asks. `scopes`: the areas it belongs to; empty means none, "/" means everywhere.
+
+    `gates`: those at which a guard stands. `organisation`: the Provider for whom a helper or dispatcher works.
+    `attrs`: the only attributes that a device or a vendor may write; None = no such bound.
+    """
+
+    id: str
+    role: str
+    scopes: tuple[str, ...] = ()
+    name: str = ""
+    tenant: str = "default"
+    gates: tuple[str, ...] = ()
+    organisation: str = ""
+    attrs: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One request: who acts, for what purpose, in which tenant. Every call into broker and store carries one.
+
+    `for_whom`: the person for whom he acts under a delegation. `reason`: why he asks for masked values in clear.
+    `strong`: he signed in with a passkey or a second factor.
+    """
+
+    who: Principal
+    purpose: str | None = None
+    tenant: str = "default"
+    for_whom: str = ""
+    reason: str = ""
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """What is asked about, as far as a decision needs it: no personal value.
+
+    `owners`: ids of the persons whose own it is (its caller, its helper, the resident itself).
+    `attrs`: the attribute names that a change touches.
+    """
+
+    type: str
+    scopes: tuple[str, ...] = ()
+    owners: tuple[str, ...] = ()
+    attrs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer. `policy` names the rule that decided; `shown` says how personal attributes leave the house:
+    full, masked by their rule, or public (only attributes of privacy class none); `audit` rows go into the Change."""
+
+    ok: bool
+    policy: str
+    shown: Shown = "public"
+    audit: tuple[bytes, ...] = field(default=())
+
+    @property
+    def mask(self) -> bool:
+        """Whether the reader gets anything less than everything."""
+        return self.shown != "full"
