@@ -14,7 +14,7 @@ from ._batches import Batch, Deed
 from ._broker import Broker
 from ._caps import Caps
 from ._contexts import ContextKind, Contexts, Fetching, Held, Use
-from ._form import attribute_name, checked_id, checked_name
+from ._form import attribute_name
 from ._geo import Geo, read_geo
 from ._grammar import read_q, read_scope_q, read_selectors, read_types
 from ._ground import TENANT
@@ -30,6 +30,7 @@ from ._projection import MEMBERS, Projection, read_members
 from ._query import Node, Query
 from ._reading import Page
 from ._source_query import read_source_query
+from ._spelling import checked_id, checked_name
 from ._telling import KEEP_S
 from ._temporal import Evolutions, Paging
 from ._temporal_query import Form as TemporalForm

@@ -8,10 +8,11 @@ from linli.base.errors import BadRequestData, ResourceNotFound
 from linli.trust import Act
 
 from ._changing import ChangingDoor, merge_how
-from ._form import attribute_name, checked_id, read_attribute
+from ._form import attribute_name, read_attribute
 from ._plain import VALUE_MEMBER, Doc
 from ._projection import Projection
 from ._query import Node
+from ._spelling import checked_id
 from ._terms import Terms
 from ._writing import (
     Outcome,

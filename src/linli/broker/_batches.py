@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from linli.base.errors import AlreadyExists, BadRequestData, LinliError, ResourceNotFound
 from linli.store import Delete, Stored
@@ -13,12 +13,13 @@ from linli.trust import Act
 
 from ._attributes import AttributeDoor
 from ._caps import Caps
-from ._changing import Left, Standing, merge_how
-from ._form import Fragment, checked_id, read_fragment
+from ._changing import Standing, merge_how
+from ._form import Fragment, read_fragment
 from ._names import full_name
 from ._plain import Doc
+from ._spelling import checked_id
 from ._terms import Terms
-from ._writing import MergeHow, Outcome, appended, created, merged, replaced
+from ._writing import Left, MergeHow, Outcome, appended, created, merged, replaced
 
 Deed = Literal["create", "replace", "append", "update", "add", "merge"]
 """What a batch does to each entity: make it; make or replace it; make it or append to it; append to it; append only
@@ -37,8 +38,7 @@ class Batch:
     errors: list[tuple[str, LinliError]] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(NamedTuple):
     """One entity of a batch as it was read; `how` it is merged, if it is."""
 
     fragment: Fragment

@@ -15,16 +15,16 @@ from linli.vocab import EntityType
 from ._caps import CAPS, Caps
 from ._expiring import EXPIRE, ExpiringDoor
 from ._facts import PAST, SCOPE, facts_of, scope_facts
-from ._form import Fragment, Nulls, read_fragment, read_value
+from ._form import Fragment, read_fragment
 from ._ground import Lost
 from ._names import DEFAULT
 from ._plain import Attrs, Doc, decoded, may_expire
 from ._query import Node, Query
 from ._reading import ReadingDoor, fits
 from ._terms import Terms
-from ._writing import MergeHow, Outcome, appended, created, merged, replaced, updated
+from ._values import Nulls, read_value
+from ._writing import Left, MergeHow, Outcome, appended, created, merged, replaced, updated
 
-Left = list[tuple[str, str]]
 Rule = Callable[[Doc], Outcome]
 
 

@@ -19,36 +19,26 @@ from ._plain import Attrs, Doc, Instance
 
 #: the kind of record that stands for an entity of which there is only a past
 PAST = "past"
+_NONE: list[Instance] = []
 #: under which name history keeps the scope
 SCOPE = "scope"
 
 
-def facts_of(before: Attrs, after: Attrs, changed: Iterable[str]) -> Iterator[Fact]:
-    """Yield the facts of a write: each instance that was written, None for each that went, and first values."""
+def facts_of(before: Attrs, after: Attrs, changed: Iterable[str]) -> list[Fact]:
+    """Return the facts of a write: each instance that was written, None for each that went, and first values."""
+    facts: list[Fact] = []
     for name in changed:
-        if name not in before:
-            yield from (fact_of(name, one) for one in after.get(name, ()) if not is_first(one))
-            continue
-        there = {one.get("datasetId", ""): one for one in before[name]}
-        for instance in after.get(name, ()):
-            old = there.pop(instance.get("datasetId", ""), None)
-            if old is not instance:
-                if old is not None and is_first(old):
-                    yield fact_of(name, old, first=True)
-                if not is_first(instance):
-                    yield fact_of(name, instance)
-        for dataset_id, old in there.items():
-            if is_first(old):
-                yield fact_of(name, old, first=True)
-            yield Fact(name, dataset_id, None)
+        old, new = before.get(name, _NONE), after.get(name, _NONE)
+        if len(old) == 1 and len(new) == 1 and "datasetId" not in old[0] and "datasetId" not in new[0]:
+            _rewritten(name, old[0], new[0], facts)
+        else:
+            _compared(name, old, new, facts)
+    return facts
 
 
-def first_facts(attrs: Attrs) -> Iterator[Fact]:
-    """Yield the values that stand since the entity was created."""
-    for name, instances in attrs.items():
-        for instance in instances:
-            if is_first(instance):
-                yield fact_of(name, instance, first=True)
+def first_facts(attrs: Attrs) -> list[Fact]:
+    """Return the values that stand since the entity was created."""
+    return [fact_of(name, one, first=True) for name, instances in attrs.items() for one in instances if is_first(one)]
 
 
 def past_of(stored: Stored, doc: Doc) -> Doc:
@@ -85,6 +75,31 @@ def fact_of(name: str, instance: Instance, *, first: bool = False) -> Fact:
         instance.get("datasetId", ""),
         orjson.dumps(instance),
         None if observed_at is None else from_wire_time(observed_at),
-        float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None,
+        float(value) if type(value) is int or type(value) is float else None,
         first,
     )
+
+
+def _compared(name: str, before: list[Instance], after: list[Instance], facts: list[Fact]) -> None:
+    """Add the facts of an attribute with several instances, or one that came or went."""
+    there = {one.get("datasetId", ""): one for one in before}
+    for instance in after:
+        old = there.pop(instance.get("datasetId", ""), None)
+        if old is not None:
+            _rewritten(name, old, instance, facts)
+        elif not is_first(instance):
+            facts.append(fact_of(name, instance))
+    for dataset_id, old in there.items():
+        if is_first(old):
+            facts.append(fact_of(name, old, first=True))
+        facts.append(Fact(name, dataset_id, None))
+
+
+def _rewritten(name: str, old: Instance, new: Instance, facts: list[Fact]) -> None:
+    """Add the facts of one instance that was written over: none when it is the very same."""
+    if old is new:
+        return
+    if is_first(old):
+        facts.append(fact_of(name, old, first=True))
+    if not is_first(new):
+        facts.append(fact_of(name, new))

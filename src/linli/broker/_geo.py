@@ -23,9 +23,10 @@ from linli.base import DEGREE_M, EARTH_M, Point, distance_m
 from linli.base.errors import BadRequestData
 from linli.store import Box
 
-from ._form import check_positions, checked_name
 from ._plain import Doc
+from ._spelling import checked_name
 from ._terms import Terms
+from ._values import check_positions
 
 Relation = Literal["near", "within", "contains", "intersects", "equals", "disjoint", "overlaps"]
 Degrees = NDArray[np.float64]

@@ -17,9 +17,9 @@ from linli.base import from_wire_time
 from linli.base.errors import BadRequestData
 
 from ._caps import Caps
-from ._form import checked_id, checked_name, is_scope_level
 from ._patterns import read_pattern
 from ._query import TIMES, And, Compare, Exists, Node, Op, Or, Path, Query, ScopeIs, TypeIs, Value
+from ._spelling import checked_id, checked_name, is_scope_level
 from ._terms import Terms, coded_names
 
 DEPTH_MAX = 32

@@ -176,13 +176,13 @@ class Ground:
     def _put(self, doc: Doc, facts: Iterable[Fact], attrs: tuple[str, ...], version: int) -> Put:
         """Return what the store takes. `attrs`: short names of what changed; `version` 0 = nothing stood there."""
         return Put(
-            entity_id=doc["id"],
-            types=tuple(map(self._names.short, doc["type"])),
-            scopes=tuple(doc["scope"]),
-            doc=orjson.dumps(doc),
-            attrs=attrs,
-            keys=self._keys.keys(doc),
-            box=self._keys.box(doc),
-            facts=tuple(facts),
-            expect_version=version,
+            doc["id"],
+            tuple(map(self._names.short, doc["type"])),
+            tuple(doc["scope"]),
+            orjson.dumps(doc),
+            attrs,
+            self._keys.keys(doc),
+            self._keys.box(doc),
+            tuple(facts),
+            version,
         )

@@ -20,8 +20,8 @@ import orjson
 from linli.store import Numbers, Past, Record, Store, Stored
 
 from ._facts import PAST, SCOPE, fact_of, is_first, scope_fact
-from ._form import checked_id
 from ._plain import VALUE_MEMBER, Attrs, Doc, Instance, decoded
+from ._spelling import checked_id
 from ._temporal_query import Span, TimeProperty
 from ._temporal_sums import Series, series_of
 

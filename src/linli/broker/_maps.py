@@ -27,13 +27,13 @@ from linli.base.errors import BadRequestData, LinliError, NotAllowed, ResourceNo
 from linli.store import DropRecord, PutRecord, Record, Timer
 from linli.trust import Act, Principal, Thing, Verb
 
-from ._form import checked_id
 from ._ground import Lost
 from ._joining import Join
 from ._order import Order
 from ._projection import Projection
 from ._query import Query
 from ._reading import Page
+from ._spelling import checked_id
 from ._temporal import Evolutions, Paging
 from ._temporal_query import Span, read_period
 from ._temporal_writing import TimeDoor

@@ -17,10 +17,10 @@ from linli.base import to_wire_time
 from linli.egress import Request
 from linli.vocab import CORE_CONTEXT_URL
 
-from ._form import NULL
 from ._matching import Event
 from ._plain import VALUE_MEMBER, Attrs, Doc, Instance
 from ._render import rendered
+from ._spelling import NULL
 from ._subscription import GEO_JSON, LD_JSON, Endpoint, Subscription
 
 _PREVIOUS = {member: "previous" + member[0].upper() + member[1:] for member in set(VALUE_MEMBER.values())}

@@ -159,7 +159,7 @@ def drafted(
         written[short] = instance
         if not new:
             before = attrs.get(name)
-            instance = {**instance, **stamps(before[0] if before else None, at_us)}
+            instance = stamped(instance, before[0] if before else None, at_us)
         attrs[name] = [instance]
         changed.append(name)
     return changed, written
@@ -175,9 +175,11 @@ def extra_name(short: str, entity_type: EntityType) -> str:
     raise BadRequestData(f"{short[:100]}: {entity_type.name} has no such attribute; own additions are named x_….")
 
 
-def stamps(before: Instance | None, at_us: int) -> dict[str, int]:
-    """Return createdAt and modifiedAt of an instance written over `before` in an entity that already stood there."""
+def stamped(instance: Instance, before: Instance | None, at_us: int) -> Instance:
+    """Return an instance with the stamps of one written over `before` in an entity that already stood there."""
     if before is None:
-        return {"createdAt": at_us}
+        return {**instance, "createdAt": at_us}
     created_us = before.get("createdAt")
-    return {"modifiedAt": at_us} if created_us is None else {"createdAt": created_us, "modifiedAt": at_us}
+    if created_us is None:
+        return {**instance, "modifiedAt": at_us}
+    return {**instance, "createdAt": created_us, "modifiedAt": at_us}

@@ -9,9 +9,9 @@ from typing import Any
 
 from linli.base.errors import BadRequestData
 
-from ._form import checked_name
 from ._language import Languages
 from ._plain import Doc
+from ._spelling import checked_name
 
 #: members of an entity that are no attributes
 MEMBERS = frozenset({"id", "type", "scope", "createdAt", "modifiedAt", "expiresAt", "deletedAt"})

@@ -13,11 +13,12 @@ from typing import Any, get_args
 from linli.base import from_wire_time, to_wire_time
 from linli.base.errors import BadRequestData
 
-from ._form import NULL, checked_id, checked_name, read_scopes, read_value
 from ._patterns import read_pattern
 from ._source_words import GROUPS, OPERATIONS, READING, Mode
+from ._spelling import NULL, checked_id, checked_name, read_scopes
 from ._temporal_query import read_period
 from ._terms import Terms
+from ._values import read_value
 
 TYPE = "ContextSourceRegistration"
 PIECES_MAX = 100

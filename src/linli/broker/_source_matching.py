@@ -13,12 +13,12 @@ from typing import Any
 from linli.base import from_wire_time
 
 from ._evaluate import wanted
-from ._form import read_scopes
 from ._geo import Geo
 from ._patterns import Pattern, read_pattern
 from ._plain import Doc
 from ._query import Node, Query
 from ._source_form import Piece, Source, attributes_of
+from ._spelling import read_scopes
 from ._temporal_query import Span
 from ._terms import core_terms
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from linli.base.errors import BadRequestData
 
-from ._form import checked_id, checked_name
 from ._geo import Geo, read_geo
 from ._grammar import read_q, read_scope_q, read_types
 from ._patterns import read_pattern
 from ._query import And, Node, Or, TypeIs
 from ._source_matching import Selector, SourceQuery
+from ._spelling import checked_id, checked_name
 from ._temporal_query import Span, read_span
 from ._terms import Terms
 

@@ -16,10 +16,10 @@ from linli.store import DropRecord, PutRecord, Record
 from linli.trust import Act, Thing, Verb
 
 from ._counts import Counts
-from ._form import checked_id
 from ._notifying import NotifyingDoor
 from ._source_query import read_source_span, subscribed_sources
 from ._sources import SourceDoor
+from ._spelling import checked_id
 from ._subscription import Body, act_of, check_whole, compiled, kept_act, read_body, shown_body
 from ._terms import Terms
 

@@ -11,12 +11,12 @@ from linli.base.errors import BadRequestData, Conflict, NotAllowed, ResourceNotF
 from linli.store import DropRecord, Find, PutRecord, Record
 from linli.trust import Act, Thing, Verb
 
-from ._form import checked_id
 from ._ground import PAGE, Ground
 from ._plain import decoded
 from ._source_form import TYPE, Piece, Source, check_whole, expires_us, merged, mode_of, read_members, rendered_source
 from ._source_matching import SourceQuery, holds_entity, in_the_way, pieces_wanted
 from ._source_words import ALONE
+from ._spelling import checked_id
 from ._terms import Terms
 
 SOURCE = "source"

@@ -19,7 +19,6 @@ from linli.base.errors import BadRequestData
 from linli.egress import MqttVersion, check_header
 from linli.trust import Act, Principal
 
-from ._form import checked_id, checked_name
 from ._geo import read_geo
 from ._grammar import read_q, read_scope_q, read_selectors
 from ._joining import LEVEL_MAX, Join
@@ -27,6 +26,7 @@ from ._language import read_languages
 from ._names import full_name, inner_name
 from ._projection import MEMBERS, Projection, checked, read_members
 from ._query import And, Compare, Node, Or, Query, Value
+from ._spelling import checked_id, checked_name
 from ._terms import Terms
 
 KIND = "subscription"

@@ -20,10 +20,10 @@ from linli.trust import Act, Thing, Verb
 from . import _counts
 from ._contexts import PATH
 from ._counts import Counts
-from ._form import checked_id
 from ._ground import Lost
 from ._reading import ReadingDoor
 from ._recent import MOURNED, MOURNED_ID
+from ._spelling import checked_id
 from ._subscription import (
     DELETION_TRIGGERS,
     KIND,

@@ -12,13 +12,13 @@ from linli.trust import Act, Decision, Verb
 
 from ._evaluate import wanted
 from ._facts import PAST, SCOPE
-from ._form import checked_id
 from ._history import History, Subject, Trace, subject_of
 from ._narrow import type_names
 from ._plain import Attrs
 from ._projection import Projection, checked
 from ._query import Node, Query
 from ._reading import ReadingDoor
+from ._spelling import checked_id
 from ._temporal_query import Span
 from ._temporal_render import Evolution, Sums, aggregated, cut, written
 from ._temporal_sums import Stretches, within

@@ -13,11 +13,11 @@ from typing import Any
 from linli.base import to_wire_time
 
 from ._facts import SCOPE
-from ._form import NULL
 from ._history import Subject, Trace
 from ._plain import VALUE_MEMBER, Instance
 from ._projection import Projection
 from ._render import one_or_all, rendered
+from ._spelling import NULL
 from ._temporal_query import Span
 from ._temporal_sums import Frame, Series, summed
 from ._terms import Terms

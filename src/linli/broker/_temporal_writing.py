@@ -22,9 +22,10 @@ from linli.trust import Act, Decision, Verb
 from ._caps import CAPS, Caps
 from ._changing import ChangingDoor, merge_how
 from ._facts import PAST, SCOPE, fact_of, is_first, scope_fact
-from ._form import attribute_name, checked_id, read_attribute, read_fragment, read_scopes
+from ._form import attribute_name, read_attribute, read_fragment
 from ._history import Subject, Trace
 from ._plain import Attrs, Doc, Instance
+from ._spelling import checked_id, read_scopes
 from ._temporal import TimeReadingDoor
 from ._temporal_query import Span
 from ._terms import Terms

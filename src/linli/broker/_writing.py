@@ -19,26 +19,28 @@ over is kept. The null itself is refused or marked by `_form`; a marked instance
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from linli.base.errors import BadRequestData, ResourceNotFound
 
-from ._form import NULL, Fragment
-from ._plain import VALUE_MEMBER, Doc, Instance, stamps
+from ._form import Fragment
+from ._plain import VALUE_MEMBER, Doc, Instance, stamped
+from ._spelling import NULL
 
+#: what a write left alone: (name, reason)
+Left = Sequence[tuple[str, str]]
 #: reads a bare value as the value of an attribute type: (type, value) -> value
 Reader = Callable[[str, Any], Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a rule made: the new document, the names that changed, and (name, reason) of what was left alone."""
 
     doc: Doc
     changed: list[str]
-    left: list[tuple[str, str]] = field(default_factory=list)
+    left: Left = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,8 @@ def updated(doc: Doc, fragment: Fragment, at_us: int) -> Outcome:
             continue
         changed.append(name)
         _set(attrs, name, _over(kept, fresh, at_us))
-    scopes, left = doc["scope"], []
+    left: list[tuple[str, str]] = []
+    scopes = doc["scope"]
     if fragment.scopes is not None and scopes:
         scopes = fragment.scopes
     elif fragment.scopes is not None:
@@ -224,21 +227,23 @@ def _instance(doc: Doc, name: str, dataset_id: str | None) -> Instance:
 def _one_set(doc: Doc, name: str, old: Instance, fresh: Instance | None, at_us: int = 0) -> Outcome:
     """Put `fresh` in the place of one instance, or take that away."""
     attrs = dict(doc["attrs"])
-    stamped = [] if fresh is None else _stamped([fresh], [old], at_us)
-    _set(attrs, name, [part for one in attrs[name] for part in (stamped if one is old else [one])])
+    written = [] if fresh is None else _stamped([fresh], [old], at_us)
+    _set(attrs, name, [part for one in attrs[name] for part in (written if one is old else [one])])
     return Outcome({**doc, "attrs": attrs}, [name])
 
 
 def _over(before: list[Instance], fresh: list[Instance], at_us: int) -> list[Instance]:
     """Return `before` with the instances of the same datasetId replaced and the others added."""
-    stamped = {one.get("datasetId"): one for one in _stamped(fresh, before, at_us)}
-    kept = [stamped.pop(one.get("datasetId"), one) for one in before]
-    return [*kept, *stamped.values()]
+    written = {one.get("datasetId"): one for one in _stamped(fresh, before, at_us)}
+    kept = [written.pop(one.get("datasetId"), one) for one in before]
+    return [*kept, *written.values()]
 
 
 def _stamped(fresh: list[Instance], before: list[Instance], at_us: int) -> list[Instance]:
+    if len(fresh) == 1 and len(before) == 1 and "datasetId" not in fresh[0] and "datasetId" not in before[0]:
+        return [stamped(fresh[0], before[0], at_us)]
     there = {one.get("datasetId"): one for one in before}
-    return [{**one, **stamps(there.get(one.get("datasetId")), at_us)} for one in fresh]
+    return [stamped(one, there.get(one.get("datasetId")), at_us) for one in fresh]
 
 
 def _laid_over(old: Instance, said: Instance, where: str, read: Reader) -> Instance:

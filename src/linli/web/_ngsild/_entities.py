@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -90,7 +91,7 @@ async def append_attrs(desk: Desk, asked: Asked) -> Answer:
     return _changed(body, terms, left)
 
 
-def _changed(body: Any, terms: Terms, left: list[tuple[str, str]]) -> Answer:
+def _changed(body: Any, terms: Terms, left: Sequence[tuple[str, str]]) -> Answer:
     """Return 204, or 207 with what was left alone; attributes by their full names, which mean the same everywhere."""
     if not left:
         return Answer(204)
