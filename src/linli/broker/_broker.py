@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ._auditing import AuditingDoor
 from ._context_door import ContextDoor
 from ._discovery import DiscoveryDoor
 from ._engines import EngineDoor
@@ -10,5 +11,5 @@ from ._maps import MapDoor
 from ._purging import PurgeDoor
 
 
-class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, ContextDoor, MapDoor, FiguresDoor):
+class Broker(PurgeDoor, DiscoveryDoor, EngineDoor, ContextDoor, MapDoor, FiguresDoor, AuditingDoor):
     """NGSI-LD over a store, under trust; see the room's door for how a thing travels through it."""

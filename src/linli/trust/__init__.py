@@ -8,6 +8,25 @@ entity by itself and never writes.
 
 from ._allow import AllowTable
 from ._asked import Act, Decision, Principal, Shown, Thing, Verb
-from ._sessions import NodeSecret, Sessions
+from ._audit import Seen, audit_row, read_row, trace_of
+from ._chain import HashChain
+from ._node_key import NodeSecret, is_signed
+from ._sessions import Sessions
 
-__all__ = ["Act", "AllowTable", "Decision", "NodeSecret", "Principal", "Sessions", "Shown", "Thing", "Verb"]
+__all__ = [
+    "Act",
+    "AllowTable",
+    "Decision",
+    "HashChain",
+    "NodeSecret",
+    "Principal",
+    "Seen",
+    "Sessions",
+    "Shown",
+    "Thing",
+    "Verb",
+    "audit_row",
+    "is_signed",
+    "read_row",
+    "trace_of",
+]
