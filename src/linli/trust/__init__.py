@@ -10,23 +10,51 @@ from ._allow import AllowTable
 from ._asked import Act, Decision, Principal, Shown, Thing, Verb
 from ._audit import Seen, audit_row, read_row, trace_of
 from ._chain import HashChain
+from ._consent import Consents, ConsentSaid
+from ._delegation import Delegations, Mandate
+from ._minors import UNDER_14, Minors, age_band, begin_us, birthday, day_of, next_band_day
 from ._node_key import NodeSecret, is_signed
+from ._orders import EPIDEMIC, Order, Orders
+from ._receipts import erasure_receipt, is_receipt
+from ._retention import SHORTER, Life, Retention, Said, Steady, end_us
 from ._sessions import Sessions
 
 __all__ = [
+    "EPIDEMIC",
+    "SHORTER",
+    "UNDER_14",
     "Act",
     "AllowTable",
+    "ConsentSaid",
+    "Consents",
     "Decision",
+    "Delegations",
     "HashChain",
+    "Life",
+    "Mandate",
+    "Minors",
     "NodeSecret",
+    "Order",
+    "Orders",
     "Principal",
+    "Retention",
+    "Said",
     "Seen",
     "Sessions",
     "Shown",
+    "Steady",
     "Thing",
     "Verb",
+    "age_band",
     "audit_row",
+    "begin_us",
+    "birthday",
+    "day_of",
+    "end_us",
+    "erasure_receipt",
+    "is_receipt",
     "is_signed",
+    "next_band_day",
     "read_row",
     "trace_of",
 ]

@@ -9,7 +9,7 @@ from typing import Any, get_args
 from linli.base.errors import BadVocabulary
 
 from ._forms import FORMS
-from ._model import Attribute, AttributeKind, CodeList, EntityType, Rule
+from ._model import Attribute, AttributeKind, Basis, CodeList, EntityType, Rule
 from ._never import FORBIDDEN_NAME
 from ._rules import attributes_of, kind_of
 
@@ -107,7 +107,7 @@ _ATTRIBUTE_KEYS = frozenset(
 def code_list(name: str, tree: Mapping[str, Any]) -> CodeList:
     """Return a code list from its file. Raises: BadVocabulary: a title or a key is wrong."""
     place = f"lists/{name}.toml"
-    _only(place, tree, {"title", "open", "codes"})
+    _only(place, tree, {"title", "open", "codes", "basis"})
     codes = tree.get("codes")
     if not isinstance(codes, dict) or not codes:
         raise BadVocabulary(f"{place}: codes: at least one code is needed.")
@@ -115,7 +115,16 @@ def code_list(name: str, tree: Mapping[str, Any]) -> CodeList:
         if not _KEY.match(key):
             raise BadVocabulary(f"{place}: codes.{key}: a code is ASCII letters, digits and _.")
         _words(f"{place}: codes.{key}", words)
-    return CodeList(name, _words(f"{place}: title", tree.get("title")), dict(codes), bool(tree.get("open", False)))
+    title, basis = _words(f"{place}: title", tree.get("title")), _basis(place, tree, codes)
+    return CodeList(name, title, dict(codes), bool(tree.get("open", False)), basis)
+
+
+def _basis(place: str, tree: Mapping[str, Any], codes: Mapping[str, Any]) -> dict[str, str]:
+    """Return the legal basis of each code, where the list is one of purposes; then every code has one."""
+    basis = dict(tree.get("basis", {}))
+    if basis and set(basis) != set(codes):
+        raise BadVocabulary(f"{place}: basis: each code has one, and nothing else.")
+    return {code: _one_of(f"{place}: basis.{code}", said, set(get_args(Basis))) for code, said in basis.items()}
 
 
 def common_attributes(tree: Mapping[str, Any], lists: Mapping[str, CodeList]) -> dict[str, Attribute]:

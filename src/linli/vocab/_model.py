@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Words = Mapping[str, str]
 #: What holds between attributes of a type, as the type file says it: {"in_order": ["from", "to"]}
 Rule = Mapping[str, Any]
+Basis = Literal["contract", "duty", "emergency", "consent"]
 AttributeKind = Literal[
     "Property", "Relationship", "GeoProperty", "LanguageProperty", "VocabProperty", "JsonProperty", "ListProperty"
 ]
@@ -27,12 +28,16 @@ MEMBER: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class CodeList:
-    """The keys an attribute may take, with their titles. `open`: others of the same spelling may be added."""
+    """The keys an attribute may take, with their titles. `open`: others of the same spelling may be added.
+
+    `basis`: of a list of purposes, on what legal ground personal information may be used for each.
+    """
 
     name: str
     title: Words
     codes: Mapping[str, Words]
     open: bool = False
+    basis: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
