@@ -68,6 +68,7 @@ _TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
         "ServiceCall": ((frozenset({"place"}), "all", "public"), (frozenset({"read"}), "own", "public")),
     },
     "administrator": {"*": ((_ALL, "all", "full"),)},
+    "operator": {"*": ((_ALL, "all", "full"),)},
     "engine": {"*": ((_ALL, "all", "full"),)},
 }
 

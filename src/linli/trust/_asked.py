@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-Verb = Literal["read", "list", "create", "change", "delete", "act", "place"]
-"""`place`: press for help, by dispatch's door alone; `act`: take a step of one's own (accept, cancel, move ...)."""
+Verb = Literal["read", "list", "create", "change", "delete", "act", "place", "unmask", "export", "erase", "grant"]
+"""`place`: press for help, by dispatch's door alone; `act`: take a step of one's own (accept, cancel, move ...);
+`unmask`: see in clear, for a reason that is said, what is shown masked; `export`, `erase`: all that is kept of a person;
+`grant`: give somebody an account, `Thing("Account", scopes, attrs=(role,))`."""
 
 Shown = Literal["full", "masked", "public"]
+
+#: later than any moment that is ever written
+FOREVER_US = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +54,23 @@ class Act:
 class Thing:
     """What is asked about, as far as a decision needs it: no personal value.
 
-    `owners`: ids of the persons whose own it is (its caller, its helper, the resident itself).
-    `attrs`: the attribute names that a change touches.
+    `owners`: ids of the persons whose own it is: its caller, the resident himself, the thing's own id.
+    `attrs`: the attribute names that a change touches. `offered`: ids of those who are asked whether they come.
+    `workers`: ids of those who come or came. `organisations`: ids of the Providers to whom it belongs.
+    `gates`: at which it counts. `since_us`, `until_us`: from when to when it stands, in city time; what has not ended
+    stands until FOREVER_US.
     """
 
     type: str
     scopes: tuple[str, ...] = ()
     owners: tuple[str, ...] = ()
     attrs: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
+    workers: tuple[str, ...] = ()
+    organisations: tuple[str, ...] = ()
+    gates: tuple[str, ...] = ()
+    since_us: int = 0
+    until_us: int = FOREVER_US
 
 
 @dataclass(frozen=True, slots=True)
