@@ -422,6 +422,21 @@ def test_an_edge_runs_along_its_parallel_and_not_over_the_pole() -> None:
     assert metres(line, area) == pytest.approx(nearest, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    "one_place",
+    [
+        place("LineString", [[10, 5], [10, 5]]),
+        place("MultiLineString", [[[10, 5], [10, 5]], [[20, 5], [20, 5]]]),
+        place("MultiLineString", [[[10, 5], [10, 5]], [[-170, 5], [170, 5]]]),
+        place("Polygon", [[[10, 5]] * 4]),
+        place("MultiPolygon", [[[[10, 5]] * 4], [box_ring(20, 5, 21, 6)]]),
+    ],
+)
+def test_a_line_or_an_area_may_be_one_place(one_place: dict[str, Any]) -> None:
+    assert metres(one_place, place("Point", [10, 5])) == 0.0
+    assert metres(place("LineString", [[10, 6], [10, 7]]), one_place) == pytest.approx(DEGREE_M, rel=0.02)
+
+
 @given(
     a=st.tuples(st.floats(-179, 179), st.floats(-85, 85)),
     b=st.tuples(st.floats(-179, 179), st.floats(-85, 85)),

@@ -114,11 +114,13 @@ def read_place(geometry: str, coordinates: Any) -> dict[str, Any]:
     return {"type": geometry, "coordinates": coordinates}
 
 
-def _bounds(place: dict[str, Any], asked: bytes) -> Box:
+def _bounds(place: dict[str, Any], asked: bytes) -> Box | None:
+    """Return the box around a place; None for an area of which its holes leave nothing."""
     if place["type"] == "Point":
         lon, lat = place["coordinates"][:2]
         return lon, lat, lon, lat
-    return cast("Box", _shape_of(asked).bounds)
+    shape = _shape_of(asked)
+    return None if shape.is_empty else cast("Box", shape.bounds)
 
 
 def is_there(geo: Geo, doc: Doc) -> bool:
@@ -143,7 +145,7 @@ def _lies(geo: Geo, value: dict[str, Any]) -> bool:
 
 
 def _is_near(geo: Geo, away_m: float) -> bool:
-    return away_m <= geo.max_m if geo.max_m is not None else away_m >= (geo.min_m or 0.0)
+    return away_m <= geo.max_m if geo.max_m is not None else (geo.min_m or 0.0) <= away_m < math.inf
 
 
 def _meet(one: Box, other: Box) -> bool:
@@ -158,11 +160,13 @@ def metres_to(place: dict[str, Any], value: dict[str, Any]) -> float:
 
 
 def _metres_between(one: BaseGeometry, other: BaseGeometry) -> float:
-    """Return the distance between two geometries in metres.
+    """Return the distance between two geometries in metres; inf where one is nowhere.
 
     Both are drawn on a flat map around a point of the first (azimuthal equidistant: true along every ray from there);
     the nearest point found on it is the centre of the next map, so that the last one is true where it matters.
     """
+    if one.is_empty or other.is_empty:
+        return math.inf
     one, other = _cut(one), _cut(other)
     center = tuple(shapely.get_coordinates(shapely.shortest_line(one, other))[0])
     away_m = math.inf
@@ -212,14 +216,18 @@ def _map_around(lon: float, lat: float) -> tuple[Callable[[Degrees], Degrees], C
 
 def on_earth(value: bytes) -> BaseGeometry:
     """Return a checked GeoJSON geometry (as text) as a shape: cut at the date line, mended where an area crosses
-    itself."""
+    itself; a line or an area that is only one place is that place."""
     shape = shapely.force_2d(shapely.from_geojson(value))
     west, _, east, _ = shape.bounds
     if east - west > 180.0 and shape.geom_type not in ("Point", "MultiPoint"):
         shape = shapely.union_all([_around(part) for part in shapely.get_parts(shape)])
-    if shape.geom_type.endswith("Polygon") and not shape.is_valid:
-        shape = shapely.make_valid(shape)
-    return shape
+    return shape if shape.is_valid else _mended(shape)
+
+
+def _mended(shape: BaseGeometry) -> BaseGeometry:
+    """Return a shape part by part as it can be drawn: what is in any part is in the shape."""
+    parts = shapely.get_parts(shape)
+    return shapely.union_all(shapely.make_valid(parts, method="structure", keep_collapsed=True))
 
 
 def _around(part: BaseGeometry) -> BaseGeometry:
@@ -228,9 +236,9 @@ def _around(part: BaseGeometry) -> BaseGeometry:
         rings = [_running_on(shapely.get_coordinates(ring)) for ring in (part.exterior, *part.interiors)]
         west = rings[0][:, 0].min()
         holes = [np.add(ring, (360.0 * np.round((west - ring[:, 0].min()) / 360.0 + 0.25), 0.0)) for ring in rings[1:]]
-        whole = shapely.make_valid(shapely.Polygon(rings[0], holes))
+        whole = _mended(shapely.Polygon(rings[0], holes))
     else:
-        whole = shapely.LineString(_running_on(shapely.get_coordinates(part)))
+        whole = _mended(shapely.LineString(_running_on(shapely.get_coordinates(part))))
     worlds = [shapely.clip_by_rect(whole, at - 180.0, -90.0, at + 180.0, 90.0) for at in (-360.0, 0.0, 360.0)]
     folded = [
         shapely.transform(world, lambda xy, at=at: xy - [at, 0.0])
@@ -249,8 +257,10 @@ def _running_on(degrees: Degrees) -> Degrees:
     return np.column_stack((degrees[:, 0] - 360.0 * np.cumsum(turns), degrees[:, 1]))
 
 
-def _box_around(bounds: Box, metres: float) -> Box | None:
+def _box_around(bounds: Box | None, metres: float) -> Box | None:
     """Return a box that holds all that is so near; None where it would reach a pole or the date line."""
+    if bounds is None:
+        return None
     west, south, east, north = bounds
     more = metres / DEGREE_M * 1.001
     south, north = south - more, north + more
