@@ -27,8 +27,8 @@ from bench._probe import loop_ms, saying
 from bench._stats import in_pairs, report, spread
 from linli.base import Ids, SteppedClock, WallClock, write_json
 from linli.broker import Broker, Draft
-from linli.store import SqliteStore
-from linli.trust import Act, AllowTable, NodeSecret, Principal, Sessions
+from linli.store import MemoryStore, SqliteStore
+from linli.trust import Act, AllowTable, Identity, NodeSecret, Principal
 from linli.vocab import vocabulary
 from linli.web import Asking, BrokerApp, BrokerDoors, Health
 from linli.web._ngsild import NgsiLd
@@ -165,7 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def gets(runner: asyncio.Runner, broker: Broker, times: int, pairs: int) -> bool:
     """A hot entity of a whole node, beside an application that says the same bytes."""
-    asking = Asking(Sessions(WallClock()), NodeSecret(None), sign_in="open")
+    asking = Asking(Identity(MemoryStore(), WallClock(), WallClock(), NodeSecret(None)), sign_in="open")
     health = Health(broker, lambda: None, {})
     ours = Server(runner, BrokerApp(BrokerDoors(broker, asking, health)))
     request = (

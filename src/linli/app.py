@@ -16,9 +16,22 @@ from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
 from linli.store import Store, open_store
 from linli.travel import Network
-from linli.trust import Act, AllowTable, NodeSecret, Principal, Sessions
+from linli.trust import Act, AllowTable, Identity, NodeSecret, Principal
 from linli.vocab import vocabulary
-from linli.web import HOSTS, SIGN_IN, Asking, BrokerApp, BrokerDoors, Doors, Health, Live, Person, PressToOffer, WebApp
+from linli.web import (
+    HOSTS,
+    SIGN_IN,
+    Asking,
+    BrokerApp,
+    BrokerDoors,
+    Doors,
+    Health,
+    Live,
+    Person,
+    PressToOffer,
+    SignIn,
+    WebApp,
+)
 
 NODE_CODE = setting("node.code", "990101000000", "Region code of this node, 12 digits; it stands in the ids made here.")
 NODE_SCOPE = setting(
@@ -64,7 +77,7 @@ class Plan:
     city_clock: Callable[[int], Clock]
     wall_clock: Clock
     network: Network | None = None
-    sign_in: Literal["open", "demo"] | None = None
+    sign_in: SignIn | None = None
     people: Sequence[Person] = ()
     seed: int | None = None
     sync: Literal["full", "normal", "off"] | None = None
@@ -174,7 +187,9 @@ async def build(plan: Plan) -> Node:
         network=plan.network,
         allow=allow,
         asking=Asking(
-            Sessions(plan.wall_clock), secret, sign_in=plan.sign_in or settings[SIGN_IN], hosts=settings[HOSTS]
+            Identity(store, clock, plan.wall_clock, secret),
+            sign_in=plan.sign_in or settings[SIGN_IN],
+            hosts=settings[HOSTS],
         ),
         clock=clock,
         live=live,
@@ -195,7 +210,7 @@ class BrokerPlan:
     data: Path
     settings: Settings
     clock: Clock
-    sign_in: Literal["open", "demo"] | None = None
+    sign_in: SignIn | None = None
     context_map: Path | None = None
 
 
@@ -245,8 +260,7 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
     doors = BrokerDoors(
         broker=broker,
         asking=Asking(
-            Sessions(plan.clock),
-            NodeSecret(plan.data / "node.secret"),
+            Identity(store, plan.clock, plan.clock, NodeSecret(plan.data / "node.secret")),
             sign_in=plan.sign_in or settings[SIGN_IN],
             hosts=settings[HOSTS],
         ),

@@ -9,7 +9,10 @@ from town import LAT, LON, WEST, a_helper, a_shift, a_town
 
 from linli.base import SteppedClock
 from linli.client import ClientProblem
-from linli.trust import Principal, Sessions
+from linli.store import MemoryStore
+from linli.trust import AT_HOME, AT_WORK, Identity, NodeSecret, Principal
+from linli.trust._logins import Logins
+from linli.trust._records import digest
 
 HOUR_US = 3600 * 1_000_000
 HOME = (LON + 0.010, LAT + 0.020)
@@ -22,23 +25,37 @@ class JumpingClock(SteppedClock):
         self._now_us += by_us
 
 
-def test_a_session_that_ended_does_not_come_back_when_the_clock_does() -> None:
-    clock = JumpingClock(100 * HOUR_US)
-    sessions = Sessions(clock)
-    token = sessions.open(Principal("somebody", "resident"))
-    clock.jump(24 * HOUR_US)
-    assert sessions.who(token) is None
-    clock.jump(-24 * HOUR_US)
-    assert sessions.who(token) is None
+def logins_by(clock: JumpingClock) -> Logins:
+    return Identity(MemoryStore(), clock, clock, NodeSecret(None)).logins
 
 
-def test_a_signed_out_session_stays_out_whatever_the_clock_says() -> None:
-    clock = JumpingClock(100 * HOUR_US)
-    sessions = Sessions(clock)
-    token = sessions.open(Principal("somebody", "resident"))
-    sessions.close(token)
-    clock.jump(-HOUR_US)
-    assert sessions.who(token) is None
+def test_a_sign_in_that_ended_does_not_come_back_when_the_clock_does() -> None:
+    async def story() -> None:
+        clock = JumpingClock(100 * HOUR_US)
+        logins = logins_by(clock)
+        login_id = digest(await logins.open(Principal("somebody", "clerk"), "passkey", AT_WORK))
+        assert logins.held(login_id)
+        clock.jump(24 * HOUR_US)
+        assert logins.held(login_id) is None
+        clock.jump(-24 * HOUR_US)
+        assert logins.held(login_id) is None
+        assert await logins.refresh(login_id) is None
+        assert logins.held(login_id) is None
+
+    asyncio.run(story())
+
+
+def test_who_signed_out_stays_out_whatever_the_clock_says() -> None:
+    async def story() -> None:
+        clock = JumpingClock(100 * HOUR_US)
+        logins = logins_by(clock)
+        login_id = digest(await logins.open(Principal("somebody", "resident"), "code", AT_HOME))
+        await logins.close(login_id)
+        clock.jump(-HOUR_US)
+        assert logins.held(login_id) is None
+        assert await logins.refresh(login_id) is None
+
+    asyncio.run(story())
 
 
 def test_a_city_clock_a_day_ahead_after_a_restart_deletes_no_open_call(tmp_path: Path) -> None:

@@ -12,15 +12,19 @@ from ._audit import Seen, audit_row, read_row, trace_of
 from ._chain import HashChain
 from ._consent import Consents, ConsentSaid
 from ._delegation import Delegations, Mandate
+from ._identity import Identity
+from ._logins import AT_HOME, AT_WORK, IN_HOUSEHOLD, Login, Term
 from ._minors import UNDER_14, Minors, age_band, begin_us, birthday, day_of, next_band_day
 from ._node_key import NodeSecret, is_signed
 from ._orders import EPIDEMIC, Order, Orders
 from ._receipts import erasure_receipt, is_receipt
 from ._retention import SHORTER, Life, Retention, Said, Steady, end_us
-from ._sessions import Sessions
 
 __all__ = [
+    "AT_HOME",
+    "AT_WORK",
     "EPIDEMIC",
+    "IN_HOUSEHOLD",
     "SHORTER",
     "UNDER_14",
     "Act",
@@ -30,7 +34,9 @@ __all__ = [
     "Decision",
     "Delegations",
     "HashChain",
+    "Identity",
     "Life",
+    "Login",
     "Mandate",
     "Minors",
     "NodeSecret",
@@ -40,9 +46,9 @@ __all__ = [
     "Retention",
     "Said",
     "Seen",
-    "Sessions",
     "Shown",
     "Steady",
+    "Term",
     "Thing",
     "Verb",
     "age_band",

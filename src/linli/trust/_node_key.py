@@ -45,6 +45,10 @@ class NodeSecret:
         """Return a keyed hash of `text`: equal texts give equal hashes, and nobody can turn it back without the key."""
         return hmac.new(self._key, b"blind:" + text.encode(), hashlib.sha256).hexdigest()[:32]
 
+    def derived(self, use: str) -> bytes:
+        """Return a key of 32 bytes for one use; the keys of different uses tell nothing of each other."""
+        return _derived(self._key, b"linli " + use.encode())
+
     @property
     def public_key(self) -> bytes:
         """The Ed25519 key by which everybody can check what this node signed; 32 bytes."""

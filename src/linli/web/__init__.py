@@ -6,7 +6,7 @@ no rule of the domain and opens no connection of its own.
 """
 
 from ._app import WebApp
-from ._asking import HOSTS, SIGN_IN, Asking
+from ._asking import HOSTS, SIGN_IN, Asking, SignIn
 from ._broker_app import BrokerApp, BrokerDoors
 from ._doors import Doors
 from ._health import Health
@@ -25,5 +25,6 @@ __all__ = [
     "Live",
     "Person",
     "PressToOffer",
+    "SignIn",
     "WebApp",
 ]

@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from linli.base.errors import BadRequestData, InvalidRequest, NotAllowed
-from linli.trust import Act
+from linli.trust import AT_HOME, Act
 
 from ._answers import answer, body_of
-from ._asking import COOKIE, headers_of
+from ._asking import headers_of, signed_in, signed_out
 from ._doors import Doors
 from ._front import FrontDesk
 from ._live import Wish
@@ -97,19 +97,17 @@ class Api:
         demo_only(self._doors.asking.sign_in)
         body = await body_of(request)
         who = await principal_of(self._doors.broker, _text(body, "person", 200))
-        token = self._doors.asking.sessions.open(who)
-        response = answer({"token": token, "id": who.id, "role": who.role, "name": who.name})
-        response.set_cookie(COOKIE, token, httponly=True, samesite="lax", path="/")
-        return response
+        token = await self._doors.asking.identity.logins.open(who, "demo", AT_HOME)
+        return signed_in(
+            request, answer({"token": token, "id": who.id, "role": who.role, "name": who.name}), token, AT_HOME
+        )
 
     async def sign_out(self, request: Request) -> Response:
         """Sign out at once."""
-        token = self._doors.asking.token(headers_of(request.scope))
-        if token:
-            self._doors.asking.sessions.close(token)
-        response = Response(status_code=204)
-        response.delete_cookie(COOKIE, path="/")
-        return response
+        login = self._doors.asking.login(request.scope, headers_of(request.scope))
+        if login:
+            await self._doors.asking.identity.logins.close(login.id)
+        return signed_out(request, Response(status_code=204))
 
     # calls
 

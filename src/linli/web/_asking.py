@@ -4,29 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from http.cookies import CookieError, SimpleCookie
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from linli.base import setting
+from starlette.requests import Request
+from starlette.responses import Response
+
+from linli.base import SECOND_US, setting
 from linli.base.errors import NotAllowed, SignInNeeded
-from linli.trust import Act, NodeSecret, Principal, Sessions
+from linli.trust import Act, Identity, Login, Principal, Term
 
 SIGN_IN = setting(
     "trust.sign_in",
-    "open",
-    "How people sign in: open (nobody does, everybody is the administrator, loopback only) or demo (one click as a "
-    "made-up person, loopback only).",
-    ("open", "demo"),
+    "accounts",
+    "How people sign in: accounts (each with his own: see linli init), open (nobody does, everybody is the operator, "
+    "loopback only) or demo (one click as a made-up person, loopback only).",
+    ("accounts", "open", "demo"),
 )
 HOSTS = setting("web.hosts", "", "Host names, with commas, under which this node may be called beside localhost.")
 
-COOKIE = "linli_session"
+#: over TLS the browser itself holds the cookie to this host, this path and TLS; on plain loopback it cannot have that name
+COOKIE = "linli_login"
+SEALED_COOKIE = f"__Host-{COOKIE}"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Headers = Mapping[bytes, bytes]
 Scope = Mapping[str, Any]
+
+
+SignIn = Literal["accounts", "open", "demo"]
+#: what everybody is where nobody signs in
+OPERATOR = "administrator"
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:
@@ -35,22 +44,18 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
 
 
 class Asking:
-    """Knows who is signed in, and how someone without account proves that a call is his own."""
+    """Knows who is signed in, and how someone without account proves that a call is his own.
 
-    def __init__(
-        self,
-        sessions: Sessions,
-        secret: NodeSecret,
-        *,
-        sign_in: Literal["open", "demo"],
-        hosts: str = "",
-    ) -> None:
-        """Take the open sessions, the node's secret and the manner of sign-in."""
-        self.sessions = sessions
-        self.secret = secret
+    `act` answers from memory. So whoever serves asks `is_fresh` first, and where it says no, awaits `refresh`.
+    """
+
+    def __init__(self, identity: Identity, *, sign_in: SignIn, hosts: str = "") -> None:
+        """Take what knows the sign-ins of this node, and the manner of sign-in."""
+        self.identity = identity
+        self.secret = identity.secret
         self.sign_in = sign_in
         self._hosts = _LOCAL | {host.strip().lower() for host in hosts.split(",") if host.strip()}
-        self._open = Principal("operator", "administrator", ("/",), name="operator")
+        self._open = Principal("operator", OPERATOR, ("/",), name="operator")
 
     def guard(self, scope: Scope, headers: Headers) -> None:
         """Refuse a foreign Host (DNS rebinding) and a write that a foreign page started (request forgery).
@@ -68,34 +73,42 @@ class Asking:
         ):
             raise NotAllowed("A page of another origin may not write here.")
 
-    def token(self, headers: Headers) -> str | None:
-        """Return the session token of a request: Bearer first, then the cookie."""
+    def credential(self, scope: Scope, headers: Headers) -> str | None:
+        """Return what a request shows for a sign-in: Bearer first, then the cookie."""
         said = headers.get(b"authorization")
         if said is not None and said[:7].lower() == b"bearer ":
             return said[7:].decode("latin-1").strip()
-        cookie = headers.get(b"cookie")
-        if cookie is None:
-            return None
-        try:
-            morsel = SimpleCookie(cookie.decode("latin-1")).get(COOKIE)
-        except CookieError:
-            return None
-        return morsel.value if morsel else None
+        cookies = headers.get(b"cookie")
+        return cookie_of(cookies, cookie_name(scope)) if cookies is not None else None
+
+    def is_fresh(self, scope: Scope, headers: Headers) -> bool:
+        """Tell whether memory may be trusted about who asks."""
+        credential = self.credential(scope, headers)
+        return credential is None or self.identity.logins.is_fresh(self.identity.login_id(credential))
+
+    async def refresh(self, scope: Scope, headers: Headers) -> None:
+        """Read the sign-in that a request shows."""
+        credential = self.credential(scope, headers)
+        if credential is not None:
+            await self.identity.logins.refresh(self.identity.login_id(credential))
+
+    def login(self, scope: Scope, headers: Headers) -> Login | None:
+        """Return the sign-in of a request; None when it shows none that stands."""
+        credential = self.credential(scope, headers)
+        return None if credential is None else self.identity.logins.held(self.identity.login_id(credential))
 
     def act(self, scope: Scope, headers: Headers | None = None) -> Act:
         """Return who acts and for what purpose; nobody signed in is a caller.
 
-        Raises: SignInNeeded: a token was sent, but its session is over.
+        Raises: SignInNeeded: a token was sent, but its sign-in is over.
         """
         headers = headers_of(scope) if headers is None else headers
         purpose = headers.get(b"linli-purpose", b"").decode("latin-1").strip() or None
-        token = self.token(headers)
-        if token is not None:
-            who = self.sessions.who(token)
-            if who is not None:
-                return Act(who, purpose)
-            if b"authorization" in headers:
-                raise SignInNeeded("This sign-in is over. Sign in again.")
+        login = self.login(scope, headers)
+        if login is not None:
+            return Act(login.who, purpose, login.who.tenant, for_whom=login.for_whom, strong=login.strong)
+        if headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
+            raise SignInNeeded("This sign-in is over. Sign in again.")
         if self.sign_in == "open":
             return Act(self._open, purpose)
         return Act(Principal(self._caller_id(scope, headers), "caller"), purpose)
@@ -117,6 +130,42 @@ class Asking:
         client = scope.get("client") or ("", 0)
         mark = known.decode("latin-1")[:128] if known else f"address:{client[0]}"
         return "caller:" + self.secret.blind(mark)
+
+
+def cookie_name(scope: Scope) -> str:
+    """Return under which name the cookie of a sign-in stands on this connection."""
+    return SEALED_COOKIE if scope.get("scheme") == "https" else COOKIE
+
+
+def cookie_of(cookies: bytes, name: str) -> str | None:
+    """Return the value of one cookie of a Cookie header."""
+    for part in cookies.decode("latin-1").split(";"):
+        said, _, value = part.strip().partition("=")
+        if said == name:
+            return value
+    return None
+
+
+def signed_in(request: Request, response: Response, token: str, term: Term) -> Response:
+    """Give a browser the cookie of its sign-in."""
+    scope = request.scope
+    response.set_cookie(
+        cookie_name(scope),
+        token,
+        max_age=term.whole_us // SECOND_US,
+        secure=scope.get("scheme") == "https",
+        httponly=True,
+        samesite="lax",
+        path="/",
+    )
+    return response
+
+
+def signed_out(request: Request, response: Response) -> Response:
+    """Take the cookie of its sign-in back from a browser."""
+    secure = request.scope.get("scheme") == "https"
+    response.delete_cookie(cookie_name(request.scope), path="/", secure=secure, httponly=True, samesite="lax")
+    return response
 
 
 @lru_cache(maxsize=256)

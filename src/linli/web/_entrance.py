@@ -55,8 +55,11 @@ class Entrance:
         await self._idle.wait()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = headers_of(scope)
         try:
-            self._asking.guard(scope, headers_of(scope))
+            self._asking.guard(scope, headers)
+            if not self._asking.is_fresh(scope, headers):
+                await self._asking.refresh(scope, headers)
         except LinliError as error:
             await problem(error)(scope, receive, send)
             return
