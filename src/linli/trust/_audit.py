@@ -25,7 +25,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9:._/-]{0,79}")
 _SORTED = orjson.OPT_SORT_KEYS
 
 
-class Seen(NamedTuple):
+class AuditEntry(NamedTuple):
     """A row of the audit as it is read. `of`: the traces of all whom it is about; empty for the summary of a Change."""
 
     at_us: int
@@ -90,7 +90,7 @@ def trace_of(subject_id: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(b"linli trace\0" + subject_id.encode()).digest()[:18]).decode()
 
 
-def read_row(row: bytes) -> Seen | None:
+def read_row(row: bytes) -> AuditEntry | None:
     """Return what a row says; None for one that is not ours."""
     try:
         said = read_json(row)
@@ -99,7 +99,7 @@ def read_row(row: bytes) -> Seen | None:
     if not isinstance(said, dict) or "action" not in said:
         return None
     words = {name: str(said.get(name, "")) for name in ("action", "actor", "role", "purpose", "policy", "reason")}
-    return Seen(
+    return AuditEntry(
         at_us=int(said.get("at", 0)),
         for_whom=str(said.get("forWhom", "")),
         ok=bool(said.get("ok", True)),
