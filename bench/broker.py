@@ -36,7 +36,7 @@ from linli.web._ngsild import NgsiLd
 FRAME_RUNS = 1
 RUNS = Path(__file__).parent / "runs"  # not the folder for temporary files, which may lie in memory
 ENGINE = Act(Principal("engine:bench", "engine", ("/",)), "service")
-ADMIN = Act(Principal("operator", "administrator", ("/",)), "service")
+ADMIN = Act(Principal("operator", "operator", ("/",)), "service")
 BATCH = 100
 _turn = itertools.count(1)
 

@@ -27,7 +27,7 @@ from linli.vocab import vocabulary
 
 FRAME_RUNS = 1
 RUNS = Path(__file__).parent / "runs"  # not the folder for temporary files, which may lie in memory
-ADMIN = Act(Principal("operator", "administrator", ("/",)), "service")
+ADMIN = Act(Principal("operator", "operator", ("/",)), "service")
 START_US = 1_795_400_107_000_000
 LIMIT_MS = 100.0
 CHUNK = 10_000

@@ -31,7 +31,7 @@ from linli.vocab import vocabulary
 
 FRAME_RUNS = 1
 RUNS = Path(__file__).parent / "runs"
-ADMIN = Act(Principal("operator", "administrator", ("/",)), "service")
+ADMIN = Act(Principal("operator", "operator", ("/",)), "service")
 AT_ONCE = 64
 ENTITIES = 500
 TARGET_SLOWED, TARGET_RATE, TARGET_P99 = 1.10, 5000.0, 1.05

@@ -33,7 +33,7 @@ async function start() {
     page.node = await ask('/api/node');
     setCity(page.node);
     page.me = await ask('/api/me').catch(() => ({ role: 'caller' }));
-    if (!['community_worker', 'city_official', 'administrator'].includes(page.me.role)) {
+    if (!['community_worker', 'city_official', 'operator'].includes(page.me.role)) {
       drawTop();
       await whoAreYou(main, ['city_official', 'community_worker'], page.node);
       page.me = await ask('/api/me');

@@ -51,7 +51,7 @@ async function load() {
 }
 
 function addWho() {
-  const signedIn = page.me.role !== 'caller' && page.me.role !== 'administrator';
+  const signedIn = page.me.role !== 'caller' && page.me.role !== 'operator';
   document.querySelector('.top .place').textContent = own(page.me.area?.name ?? page.node.name);
   if (!page.node.demo) return;
   const link = h('a.whoami', { href: '#who' }, icon('person'), signedIn ? page.me.name : t('resident.sign_in'));

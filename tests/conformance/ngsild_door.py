@@ -16,7 +16,7 @@ from linli.web._ngsild import NgsiLd
 
 START_US = 1_795_400_107_000_000
 HOME = "/cn/r37/r3701/r370102"
-ADMIN = Principal("operator", "administrator", ("/",))
+ADMIN = Principal("operator", "operator", ("/",))
 ERRORS = "https://uri.etsi.org/ngsi-ld/errors/"
 CONTEXT_REL = 'rel="http://www.w3.org/ns/json-ld#context"; type="application/ld+json"'
 CORE = "https://uri.etsi.org/ngsi-ld/v1/ngsi-ld-core-context-v1.9.jsonld"

@@ -40,7 +40,7 @@ def test_6_3_14_a_tenant_has_a_plain_name(name: str) -> None:
     assert Door().ask("POST", "/entities", car(), headers={"ngsild-tenant": name}).error == "BadRequestData"
 
 
-def test_6_3_14_only_an_administrator_names_another_tenant() -> None:
+def test_6_3_14_only_the_operator_names_another_tenant() -> None:
     door = Door(Principal("helper:1", "helper", ("/",)))
     assert door.ask("GET", "/entities", headers=NORTH, local="true").error == "NotAllowed"
     assert door.ask("GET", "/entities", headers={"ngsild-tenant": "default"}, local="true").status == 200

@@ -10,7 +10,7 @@ from linli.trust import Act, AllowTable, Principal
 from linli.vocab import vocabulary
 from linli.web._ngsild import NgsiLd
 
-OPERATOR = Principal("operator", "administrator", ("/",))
+OPERATOR = Principal("operator", "operator", ("/",))
 
 
 async def no_pause(_: float) -> None:

@@ -18,7 +18,7 @@ from linli.store import MemoryStore
 from linli.trust import Act, AllowTable, Principal
 from linli.vocab import vocabulary
 
-ADMIN = Act(Principal("operator", "administrator", ("/",)))
+ADMIN = Act(Principal("operator", "operator", ("/",)))
 WRITES = 300
 
 

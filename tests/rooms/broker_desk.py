@@ -16,7 +16,7 @@ HOME = "/cn/r37/r3701/r370102"
 WEST, EAST = f"{HOME}/r370102001/r370102001001", f"{HOME}/r370102001/r370102001002"
 
 ENGINE = Act(Principal("engine:test", "engine", ("/",)), "service")
-ADMIN = Act(Principal("operator", "administrator", ("/",)), "service")
+ADMIN = Act(Principal("operator", "operator", ("/",)), "service")
 WORKER = Act(Principal("worker:west", "community_worker", (WEST,)), "staff")
 OFFICIAL = Act(Principal("official:1", "city_official", ("/cn",)), "statistics")
 STRANGER = Act(Principal("caller:0123", "caller"), "service")

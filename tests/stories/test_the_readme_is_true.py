@@ -71,7 +71,7 @@ async def _load_one_helper(url: str) -> None:
     on_duty = a_shift(1, WEST)
     on_duty["from"], on_duty["to"] = (prop(to_wire_time(now_us + hours * 60 * MINUTE_US)) for hours in (-1, 12))
     client = Client(url)
-    admin = await client.sign_in("administrator")
+    admin = await client.sign_in("operator")
     people = [_community_around(lon, lat), a_provider(), a_helper(1, WEST, lon + 0.003, lat), on_duty]
     await admin.upsert_batch(people, purpose="staff")
     await client.close()

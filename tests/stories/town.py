@@ -178,7 +178,7 @@ async def a_town(folder: Path, *, policy: str | None = None, now_us: int = START
     node = await build(plan)
     await node.start()
     town = Town(node)
-    town.admin = await town.stranger.sign_in("administrator")
+    town.admin = await town.stranger.sign_in("operator")
     await town.load(*a_district())
     try:
         yield town

@@ -52,7 +52,7 @@ def _serve_words(commands: Commands) -> None:
     _common(serve)
     serve.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
     serve.add_argument("--port", type=whole(least=0, most=PORT_MAX), help="port; default 8800")
-    serve.add_argument("--open", action="store_true", help="no sign-in: everybody is the administrator, loopback only")
+    serve.add_argument("--open", action="store_true", help="no sign-in: everybody is the operator, loopback only")
     serve.add_argument("--only", choices=("broker",), help="run a part alone: the NGSI-LD broker without the platform")
     serve.add_argument("--context-map", type=Path, help="with --only broker: JSON file, @context URL to file")
     serve.add_argument(

@@ -24,7 +24,7 @@ from ._words import PORT_MAX, made_folder
 
 HOST = setting("web.host", "127.0.0.1", "Address to listen on. Without sign-in only a loopback address is accepted.")
 PORT = setting("web.port", 8800, "Port to listen on; 0 takes any free one.")
-NO_SIGN_IN = "No sign-in: whoever uses this machine is the administrator."
+NO_SIGN_IN = "No sign-in: whoever uses this machine is the operator."
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 

@@ -1,4 +1,4 @@
-"""Loading: the district goes in by the public NGSI-LD door, 1,000 entities at a time, as the made-up administrator."""
+"""Loading: the district goes in by the public NGSI-LD door, 1,000 entities at a time, as the operator."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from linli.base.errors import BadSetting
 from linli.client import BATCH_MAX, Client, ClientProblem
 
 from ._district import District
-from ._seat import ADMINISTRATOR, Seat
+from ._seat import OPERATOR, Seat
 from ._territory import DISTRICT_CODE, area_id
 from ._wire import Entity, read_back
 
@@ -58,7 +58,7 @@ async def load(door: Client, district: District, start_us: int, progress: Progre
         raise BadSetting(
             f"--residents {district.residents}: at least {least} are needed, so that each community has some."
         )
-    office = Seat(door, ADMINISTRATOR)
+    office = Seat(door, OPERATOR)
     begun_us = await _standing(office, district)
     if begun_us is not None:
         return Loaded(begun_us, fresh=False, entities=0)
@@ -73,7 +73,7 @@ async def load(door: Client, district: District, start_us: int, progress: Progre
 
 async def load_shifts(door: Client, district: District, start_us: int, number: int) -> None:
     """Load the shifts of all helpers from `start_us` on, the `number`-th of the run; they take the place of older ones."""
-    office = Seat(door, ADMINISTRATOR)
+    office = Seat(door, OPERATOR)
     for batch in _batches(district.shifts(start_us, number)):
         await _put(office, batch)
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from linli.client import Client, ClientProblem
 
-ADMINISTRATOR = "administrator"
+OPERATOR = "operator"
 _SIGN_IN_NEEDED = 401
 _CONFLICT = 409
 T = TypeVar("T")

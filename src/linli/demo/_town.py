@@ -21,7 +21,7 @@ from linli.client import Client
 from ._agenda import Agenda
 from ._district import District, HelperPlan
 from ._presses import Course, Press, course, think_us
-from ._seat import ADMINISTRATOR, Seat, Settle, at_once
+from ._seat import OPERATOR, Seat, Settle, at_once
 from ._trip import Trip
 
 BEFORE_ARRIVAL = frozenset({"received", "triaged", "offered", "accepted", "enRoute", "noProvider", "reopened"})
@@ -84,7 +84,7 @@ class Town:
 
     def __post_init__(self) -> None:
         """Give every simulated helper a seat; those steered by hand stay with whoever signs in as them."""
-        self.office = Seat(self.door, ADMINISTRATOR, self.settle)
+        self.office = Seat(self.door, OPERATOR, self.settle)
         for plan in self.district.helpers:
             if not plan.by_hand:
                 self.workers[plan.id] = Worker(plan, Seat(self.door, plan.id, self.settle))

@@ -33,7 +33,7 @@ CONFIRM_US = 24 * 60 * MINUTE_US
 REOPEN_US = 15 * 24 * 60 * MINUTE_US
 RACES_MAX = 8
 KEYS_KEPT = 10_000
-STAFF = frozenset({"community_worker", "seat", "officer", "dispatcher", "administrator", "engine"})
+STAFF = frozenset({"community_worker", "seat", "officer", "dispatcher", "operator", "engine"})
 BEFORE_DOOR = WAITING | {"accepted", "enRoute"}
 DUTIES = ("ready", "off", "rest")
 
@@ -204,7 +204,7 @@ class Commands:
         if plain is None or plain.type != "Offer":
             raise ResourceNotFound("There is no such offer.")
         offer = Offer.read(plain)
-        if act.who.id != offer.helper and act.who.role not in ("administrator", "engine"):
+        if act.who.id != offer.helper and act.who.role not in ("operator", "engine"):
             raise OfferGone
         self._must(act, "act", Thing("Offer", plain.scopes, (offer.helper,)))
         if offer.answer != "open" or offer.expires_us <= self._rooms.clock.now_us():
@@ -477,7 +477,7 @@ class Commands:
             sides.add("helper")
         if act.who.role in STAFF:
             sides.add("worker")
-        if act.who.role in ("administrator", "engine"):
+        if act.who.role in ("operator", "engine"):
             sides |= {"caller", "helper"}
         return frozenset(sides)
 

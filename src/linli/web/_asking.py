@@ -35,7 +35,7 @@ Scope = Mapping[str, Any]
 
 SignIn = Literal["accounts", "open", "demo"]
 #: what everybody is where nobody signs in
-OPERATOR = "administrator"
+OPERATOR = "operator"
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:

@@ -155,6 +155,6 @@ class Live:
                 entity = await self._broker.get(act, row.entity_id, simplified=True)
             except LinliError:
                 return None
-        elif act.who.role not in ("administrator", "engine"):
+        elif act.who.role not in ("operator", "engine"):
             return None
         return {"seq": row.seq, "id": row.entity_id, "type": row.type, "attrs": list(row.attrs), "entity": entity}

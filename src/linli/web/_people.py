@@ -27,11 +27,11 @@ class Person:
 async def principal_of(broker: Broker, person_id: str) -> Principal:
     """Return the principal behind the id of a made-up person.
 
-    `administrator`; `worker:<Area id>`; `official:<Area id>`; the id of a Helper or of a Resident.
+    `operator`; `worker:<Area id>`; `official:<Area id>`; the id of a Helper or of a Resident.
     Raises: BadRequestData: no such form. ResourceNotFound: nobody has this id.
     """
-    if person_id == "administrator":
-        return Principal(person_id, "administrator", ("/",), name="administrator")
+    if person_id == "operator":
+        return Principal(person_id, "operator", ("/",), name="operator")
     kind, _, area_id = person_id.partition(":")
     if kind in ("worker", "official"):
         area = await _existing(broker, area_id)

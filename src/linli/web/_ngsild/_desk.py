@@ -32,7 +32,7 @@ class Desk:
     def act(self, asked: Asked, *, creates: bool = False) -> Act:
         """Return who asks, for what purpose, in which tenant. `creates`: the operation may make a new tenant.
 
-        Raises: NotAllowed: only an administrator names a tenant. NonexistentTenant: nothing was ever written there.
+        Raises: NotAllowed: only the operator names a tenant. NonexistentTenant: nothing was ever written there.
         """
         act = self._acting(asked.scope)
         purpose = asked.headers.get(b"linli-purpose")
@@ -43,8 +43,8 @@ class Desk:
             return act
         if len(tenant) > TENANT_LETTERS_MAX or not tenant.isascii() or not tenant.isprintable() or " " in tenant:
             raise BadRequestData(f"NGSILD-Tenant: at most {TENANT_LETTERS_MAX} visible ASCII letters, no blanks.")
-        if act.who.role != "administrator":
-            raise NotAllowed("NGSILD-Tenant: only an administrator may name another tenant.")
+        if act.who.role not in ("operator", "engine"):
+            raise NotAllowed("NGSILD-Tenant: only the operator may name another tenant.")
         if not (asked.tenant_known or creates):
             raise NonexistentTenant
         return replace(act, tenant=tenant)
