@@ -18,6 +18,7 @@
     ├── TooLarge                413
     ├── UnsupportedMediaType    415
     ├── OperationNotSupported   422
+    ├── TooOften                429  wait as long as Retry-After says
     ├── Busy                    503  a queue is full: come back later
     ├── StoreFailed             503  the disk did not take it; nothing was acknowledged
     ├── LdContextNotAvailable   504
@@ -165,6 +166,17 @@ class OperationNotSupported(LinliError):
     """This operation is not offered."""
 
     status, code = 422, "OperationNotSupported"
+
+
+class TooOften(LinliError):
+    """Too many requests in a short time. Wait a little and try again."""
+
+    status, code, family = 429, "TooOften", OURS
+
+    def __init__(self, message: str | None = None, /, *, wait_s: int = 1, **facts: object) -> None:
+        """Say for how many seconds to wait."""
+        super().__init__(message, **facts)
+        self.wait_s = wait_s
 
 
 class Busy(LinliError):

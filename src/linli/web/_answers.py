@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from linli.base import BODY_BYTES_MAX, read_json, write_json
-from linli.base.errors import InvalidRequest, LinliError, ResourceNotFound, TooLarge
+from linli.base.errors import InvalidRequest, LinliError, ResourceNotFound, TooLarge, TooOften
 
 log = structlog.get_logger("web")
 
@@ -20,6 +20,8 @@ SAFE_HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
+#: over TLS: this name is never asked in clear again, for a year
+STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
 def answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -31,7 +33,9 @@ def answer(value: object, status: int = 200, headers: dict[str, str] | None = No
 
 def problem(error: LinliError) -> Response:
     """Return an error in the one shape of every route (RFC 9457)."""
-    headers = {"retry-after": "1"} if error.status == 503 else {}
+    headers = (
+        {"retry-after": str(error.wait_s if isinstance(error, TooOften) else 1)} if error.status in (429, 503) else {}
+    )
     return Response(write_json(error.problem()), error.status, headers, media_type="application/problem+json")
 
 
