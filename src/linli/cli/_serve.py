@@ -6,9 +6,12 @@ import argparse
 import asyncio
 import contextlib
 import errno
+import os
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import uvicorn
@@ -18,12 +21,15 @@ from linli.app import BrokerPlan, Plan, build, build_broker
 from linli.base import FastClock, Settings, WallClock, setting
 from linli.base.errors import BadSetting, StartError
 from linli.travel import Network
+from linli.web import Patience, patient, sweep
 
 from ._start import load_settings, open_map
 from ._words import PORT_MAX, made_folder
 
 HOST = setting("web.host", "127.0.0.1", "Address to listen on. Without sign-in only a loopback address is accepted.")
 PORT = setting("web.port", 8800, "Port to listen on; 0 takes any free one.")
+TLS_CERT = setting("web.tls_cert", "", "File with the certificate chain (PEM) for HTTPS; without it, plain HTTP.")
+TLS_KEY = setting("web.tls_key", "", "File with the key of web.tls_cert (PEM).")
 NO_SIGN_IN = "No sign-in: whoever uses this machine is the operator."
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -108,14 +114,15 @@ def run_loop(main: Coroutine[Any, Any, int]) -> int:
 
 
 class Server(uvicorn.Server):
-    """uvicorn on a socket of ours; live streams end before it waits for its connections."""
+    """uvicorn on a socket of ours; slow connections end, and live streams before it waits for its connections."""
 
-    def __init__(self, node: Serves, listener: socket.socket) -> None:
+    def __init__(self, node: Serves, listener: socket.socket, settings: Settings) -> None:
         """Serve `node` on a socket that already listens."""
+        certificate = certificate_of(settings)
         super().__init__(
             uvicorn.Config(
                 node.web,
-                http="httptools",
+                http=patient(Patience.of(settings)),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -123,15 +130,24 @@ class Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 timeout_graceful_shutdown=3,
+                ssl_certfile=certificate and certificate[0],
+                ssl_keyfile=certificate and certificate[1],
+                ssl_ciphers="ECDHE+AESGCM:ECDHE+CHACHA20",
             )
         )
-        self.address = address_of(listener)
+        self.address = address_of(listener, secure=certificate is not None)
         self._node = node
         self._listener = listener
 
     async def serve_on(self) -> None:
         """Serve until a signal comes."""
         await self.serve(sockets=[self._listener])
+
+    async def on_tick(self, counter: int) -> bool:
+        """Once a second, end the connections that take too long."""
+        if counter % 10 == 0:
+            sweep(self.server_state.connections, asyncio.get_running_loop().time())
+        return await super().on_tick(counter)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -161,7 +177,7 @@ async def running(
     """
     try:
         listener = listener or listen(settings, port)
-        server = Server(node, listener)
+        server = Server(node, listener, settings)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.handle_exit)
         await node.start()
@@ -204,7 +220,28 @@ def listen(settings: Settings, port: int | None) -> socket.socket:
     return listener
 
 
-def address_of(listener: socket.socket) -> str:
+def address_of(listener: socket.socket, *, secure: bool = False) -> str:
     """Return the URL under which a socket listens."""
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def certificate_of(settings: Settings) -> tuple[str, str] | None:
+    """Return the files of the certificate and its key; None where this node speaks plain HTTP.
+
+    Raises: BadSetting: one of them is missing or cannot be read.
+    """
+    certificate, key = settings[TLS_CERT], settings[TLS_KEY]
+    if not certificate and not key:
+        return None
+    for name, file in (("web.tls_cert", certificate), ("web.tls_key", key)):
+        if not file or not Path(file).is_file() or not os.access(file, os.R_OK):
+            raise BadSetting(f"{name} = {file}: name a PEM file that can be read; both files are needed, or none.")
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+    except ssl.SSLError as error:
+        raise BadSetting(
+            f"web.tls_cert, web.tls_key: do not belong together or are no PEM files ({error.reason})."
+        ) from error
+    return certificate, key

@@ -20,7 +20,7 @@ import structlog
 from linli.base import Settings
 from linli.base.errors import BadSetting, StartError
 
-from ._serve import address_of, listen, run_loop
+from ._serve import address_of, certificate_of, listen, run_loop
 
 READY_S_MAX = 60.0
 STOP_S_MAX = 20.0
@@ -39,13 +39,15 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             "--set store.url=postgresql://USER@HOST/DATABASE, or leave --workers out."
         )
     with listen(settings, options.port) as listener:
-        return run_loop(_Crew(listener, options.arguments, options.workers).work())
+        address = address_of(listener, secure=certificate_of(settings) is not None)
+        return run_loop(_Crew(address, listener, options.arguments, options.workers).work())
 
 
 @dataclass(slots=True)
 class _Crew:
     """The workers of one socket."""
 
+    address: str
     listener: socket.socket
     arguments: Sequence[str]
     count: int
@@ -60,7 +62,7 @@ class _Crew:
         try:
             first = await self._started()
             rest = await asyncio.gather(*(self._started() for _ in range(self.count - 1)))
-            print(f"ready {address_of(self.listener)}", flush=True)
+            print(f"ready {self.address}", flush=True)
             print(f"  {self.count} workers serve this address.", flush=True)
             await self._watch([first, *rest])
         finally:

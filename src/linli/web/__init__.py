@@ -11,6 +11,7 @@ from ._broker_app import BrokerApp, BrokerDoors
 from ._doors import Doors
 from ._health import Health
 from ._live import Live
+from ._patience import Patience, patient, sweep
 from ._people import Person
 from ._pressing import PressToOffer
 
@@ -23,8 +24,11 @@ __all__ = [
     "Doors",
     "Health",
     "Live",
+    "Patience",
     "Person",
     "PressToOffer",
     "SignIn",
     "WebApp",
+    "patient",
+    "sweep",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from linli.base.errors import LinliError
 
-from ._answers import SAFE_HEADERS, log, problem
+from ._answers import SAFE_HEADERS, STRICT_TRANSPORT, log, problem
 from ._asking import Asking, headers_of
 
 Scope = MutableMapping[str, Any]
@@ -43,7 +43,7 @@ class Entrance:
             self._open += 1
             self._idle.clear()
         try:
-            await self._answer(scope, receive, _with_safe_headers(send))
+            await self._answer(scope, receive, _with_safe_headers(send, secure=scope.get("scheme") == "https"))
         finally:
             if not live:
                 self._open -= 1
@@ -69,10 +69,12 @@ class Entrance:
             log.debug("web.request.ended", path=scope["path"], exc_info=error)
 
 
-def _with_safe_headers(send: Send) -> Send:
+def _with_safe_headers(send: Send, *, secure: bool) -> Send:
+    safe = (*SAFE_HEADERS, STRICT_TRANSPORT) if secure else SAFE_HEADERS
+
     async def send_safely(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *SAFE_HEADERS]
+            message["headers"] = [*message.get("headers", ()), *safe]
         await send(message)
 
     return send_safely
