@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 from postgres_server import a_server
 
-from linli.store import MemoryStore, Store, open_store
+from linli.store import KeyBook, MemoryStore, Store, open_store
+from linli.trust import Keys, Sealed
+from linli.vocab import vocabulary
 
 _schemas = itertools.count(1)
 
@@ -48,10 +50,12 @@ def postgres_url(postgres_server: str) -> str:
     return f"{postgres_server}&schema=test_{next(_schemas)}"
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
+@pytest.fixture(params=["memory", "sqlite", "sealed", pytest.param("postgres", marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    """Give one store of each engine; the disk is not waited for, as no promise here is about power."""
+    """Give one store of each engine, and one that seals; the disk is not waited for, as no promise here is about power."""
     made: Store = MemoryStore(chain=Sha256Chain())
+    if request.param == "sealed":
+        made = Sealed(made, Keys(KeyBook.open(tmp_path / "keys.db", sync="off"), bytes(32)), vocabulary())
     if request.param == "sqlite":
         made = await open_store(f"sqlite:///{tmp_path / 'linli.db'}", chain=Sha256Chain(), sync="off")
     if request.param == "postgres":

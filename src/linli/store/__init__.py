@@ -10,7 +10,8 @@ commit; what a reader has done it says in its next Change (`cursor`), so a crash
 its reads never suspend. PostgresStore keeps one schema, which several processes may share: one of them appends at a time,
 the others hear of it by NOTIFY, and `lead` says who does what only one may do. MemoryStore is the same promise as plain
 dicts, the model that the engines are held to. An older store is brought up to date when it is opened. `check_store`,
-`copy_store`, `restore_store` and `upgrade_store` look after stores that nobody has open.
+`copy_store`, `restore_store` and `upgrade_store` look after stores that nobody has open. A KeyBook is a file apart, which keeps
+wrapped keys for trust and stands in no backup.
 
 History is asked by `past`, `numbers` and `as_of`. The first value of an attribute comes there only when it is overwritten:
 while it stands, the entity itself is its history.
@@ -22,6 +23,7 @@ from ._change import (
     AddPast,
     AuditRow,
     Box,
+    By,
     Chain,
     Change,
     Committed,
@@ -35,6 +37,7 @@ from ._change import (
     Look,
     Numbers,
     Past,
+    PastChange,
     Put,
     PutRecord,
     Record,
@@ -43,15 +46,18 @@ from ._change import (
     Timer,
 )
 from ._files import FileState, check_file, copy_file, restore_file, upgrade_file
+from ._keybook import KeyBook, KeyRow
 from ._memory import MemoryStore
 from ._opening import check_store, copy_store, open_store, restore_store, upgrade_store
 from ._postgres import PostgresStore
+from ._shelf import Shelf
 from ._sqlite import SqliteStore
 
 __all__ = [
     "AddPast",
     "AuditRow",
     "Box",
+    "By",
     "Chain",
     "Change",
     "Committed",
@@ -62,15 +68,19 @@ __all__ = [
     "Fact",
     "FileState",
     "Find",
+    "KeyBook",
+    "KeyRow",
     "LogRow",
     "Look",
     "MemoryStore",
     "Numbers",
     "Past",
+    "PastChange",
     "PostgresStore",
     "Put",
     "PutRecord",
     "Record",
+    "Shelf",
     "SqliteStore",
     "Store",
     "Stored",

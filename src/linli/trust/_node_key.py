@@ -16,6 +16,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from linli.base.errors import StartError
 
 KEY_BYTES = 32
+_DAMAGED = (
+    "; or delete it, and whoever watches a call without signing in has to ask by telephone instead, for a new secret "
+    "knows none of the old watch words and signs with another key."
+)
 
 
 class NodeSecret:
@@ -30,8 +34,8 @@ class NodeSecret:
 
         Raises: StartError: the file is damaged or cannot be made.
         """
-        self._key = secrets.token_bytes(KEY_BYTES) if file is None else _read_or_make(file)
-        self._signing = Ed25519PrivateKey.from_private_bytes(_derived(self._key, b"linli node signature"))
+        self._key = secrets.token_bytes(KEY_BYTES) if file is None else secret_of(file, _DAMAGED)
+        self._signing = Ed25519PrivateKey.from_private_bytes(derived_key(self._key, b"linli node signature"))
 
     def watch_word(self, call_id: str) -> str:
         """Return the word by which someone without account may watch the call that he placed."""
@@ -47,7 +51,7 @@ class NodeSecret:
 
     def derived(self, use: str) -> bytes:
         """Return a key of 32 bytes for one use; the keys of different uses tell nothing of each other."""
-        return _derived(self._key, b"linli " + use.encode())
+        return derived_key(self._key, b"linli " + use.encode())
 
     @property
     def public_key(self) -> bytes:
@@ -68,11 +72,16 @@ def is_signed(public_key: bytes, message: bytes, signature: bytes) -> bool:
     return True
 
 
-def _derived(secret: bytes, use: bytes) -> bytes:
+def derived_key(secret: bytes, use: bytes) -> bytes:
+    """Return a key of 32 bytes that is made of a secret for one use alone."""
     return HKDF(SHA256(), KEY_BYTES, salt=None, info=use).derive(secret)
 
 
-def _read_or_make(file: Path) -> bytes:
+def secret_of(file: Path, damaged: str) -> bytes:
+    """Return the 32 bytes that a file keeps (mode 0600), made on first use; `damaged`: what to do when it is.
+
+    Raises: StartError: the file is damaged or cannot be made.
+    """
     try:
         if not file.exists():
             _make(file)
@@ -84,10 +93,7 @@ def _read_or_make(file: Path) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise StartError(
-            f"{file}: is damaged. Put back its copy; or delete it, and whoever watches a call without signing in "
-            "has to ask by telephone instead, for a new secret knows none of the old watch words and signs with another key."
-        )
+        raise StartError(f"{file}: is damaged. Put back its copy{damaged}")
     return key
 
 

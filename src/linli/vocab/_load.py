@@ -76,6 +76,7 @@ _TYPE_KEYS = frozenset(
         "id",
         "append_only",
         "aggregate",
+        "subject",
         "default",
         "rule",
         "attribute",
@@ -167,6 +168,7 @@ def entity_type(
         aggregate=bool(tree.get("aggregate", False)),
         append_only=bool(tree.get("append_only", False)),
         reuse=_reuse(file, tree),
+        subject=_subject(file, tree, attributes),
     )
 
 
@@ -200,6 +202,14 @@ def _rules(file: str, tree: Mapping[str, Any], attributes: Mapping[str, Attribut
     if tree.get("aggregate") and not {"enough", "cell"} & set(map(kind_of, rules)):
         raise BadVocabulary(f"{file}: rule: a type that counts people says how many are too few to be told.")
     return rules
+
+
+def _subject(file: str, tree: Mapping[str, Any], attributes: Mapping[str, Attribute]) -> tuple[str, ...]:
+    subject = tuple(tree.get("subject", ()))
+    for name in subject:
+        if name not in attributes or attributes[name].kind != "Relationship":
+            raise BadVocabulary(f"{file}: subject: the type has no relationship {name}.")
+    return subject
 
 
 def _reuse(file: str, tree: Mapping[str, Any]) -> str:

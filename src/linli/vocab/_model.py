@@ -80,6 +80,7 @@ class EntityType:
 
     `rules`: what holds between attributes. `aggregate`: it counts people, and a rule says how many are too few to be
     told. `own`: the names that stand in the type's own file. `reuse`: the Smart Data Model whose names and meanings it keeps.
+    `subject`: relationships to the person whom an entity is about, the first that it has counts; else it is about itself.
     """
 
     name: str
@@ -95,3 +96,4 @@ class EntityType:
     aggregate: bool = False
     append_only: bool = False
     reuse: str = ""
+    subject: tuple[str, ...] = ()

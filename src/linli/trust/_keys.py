@@ -1,0 +1,261 @@
+"""The keys under which personal values are sealed: a master key, under it a key a tenant, under that a key a subject.
+
+The master key stands in a file of its own (node.kek, mode 0600) or wherever `trust.kek_file` says. All others stand in the
+key book, keys.db in the data folder, each wrapped by the one above: destroy the book's row of a subject, and nobody ever
+opens again what was sealed with it, in no backup either, for the book is in none. The key of the blind index stands there
+too, wrapped by the master key, never in the database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from linli.base import Clock, Settings, WallClock, setting
+from linli.base.errors import StartError, StoreFailed
+from linli.store import KeyBook, KeyRow
+
+from ._blind import Kind, normal
+from ._node_key import derived_key, secret_of
+from ._suites import SUITES, Broken, Sealer, Suite
+
+SUITE = setting(
+    "trust.suite",
+    "aes-256-gcm",
+    "How personal values are sealed from now on; what was sealed otherwise is still read.",
+    tuple(SUITES),
+)
+KEK_FILE = setting(
+    "trust.kek_file", "", "File of the master key (64 hex digits, mode 0600); empty means node.kek in --data."
+)
+
+BOOK = "keys.db"
+MASTER = "node.kek"
+_MASTER_WORD = "kek:"
+#: whose key it is: the tenant's own, that of records which are about nobody in particular, that of the blind index
+_TENANT, RECORDS = "", "urn:linli:records"
+_EVERYWHERE, _INDEX = "", "index"
+_KID_BYTES = 9
+_INDEX_BYTES = 32
+_BLIND_BYTES = 8
+_KEPT_MAX = 50_000
+_DAMAGED = ": without it nothing personal in the database can ever be read again."
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key at work; `kid` is its number, which stands beside all that is sealed with it."""
+
+    kid: str
+    suite: Suite
+    sealer: Sealer
+
+
+@dataclass(frozen=True, slots=True)
+class Destroyed:
+    """The part of a receipt that says that the keys of a subject are gone."""
+
+    tenant: str
+    subject: str
+    keys: int
+    at_us: int
+
+
+class Keys:
+    """The keys of one node. Used from one event loop."""
+
+    def __init__(self, book: KeyBook, master: bytes, *, suite: str = "aes-256-gcm", wall: Clock | None = None) -> None:
+        """Open the book with the master key; `suite`: for new keys.
+
+        Raises: StartError: this master key does not open the book.
+        """
+        self._book = book
+        self._suite = SUITES[suite]
+        self._wall = wall or WallClock()
+        self._masters = {
+            one.name: one.sealer(derived_key(master, one.name.encode())[: one.key_bytes]) for one in SUITES.values()
+        }
+        self._master_kid = _MASTER_WORD + derived_key(master, b"fingerprint")[:8].hex()
+        self._in_use: dict[tuple[str, str], Key] = {}
+        self._by_kid: dict[str, Key | None] = {}
+        self._version = -1
+        self._wanted: dict[tuple[str, str], None] = {}
+        self._line = asyncio.Lock()
+        self._index, self._hash = self._load_index()
+
+    @classmethod
+    def open(cls, folder: Path, settings: Settings, *, sync: str = "full", wall: Clock | None = None) -> Self:
+        """Open the keys of the node whose data lie in `folder`; make them on first use.
+
+        Raises: StartError: a file is damaged, cannot be read, or does not belong to the other.
+        """
+        file = Path(settings[KEK_FILE]) if settings[KEK_FILE] else folder / MASTER
+        if not file.exists() and (folder / BOOK).exists():
+            raise StartError(f"{file}: is missing, and {folder / BOOK} cannot be opened without it. Put back its copy.")
+        master = secret_of(file, _DAMAGED)
+        return cls(KeyBook.open(folder / BOOK, sync=sync), master, suite=settings[SUITE], wall=wall)
+
+    def subject_key(self, tenant: str, subject: str) -> Key:
+        """Return the key with which new values of a subject are sealed, made on first use. Raises: StoreFailed."""
+        key = self._known(tenant, subject)
+        if key is None:
+            self._book.add([self._new(tenant, subject)])
+            key = self._known(tenant, subject)
+        if key is None:
+            raise StoreFailed("The key book did not keep a key that was made.")
+        return key
+
+    async def ready(self, tenant: str, subjects: Iterable[str]) -> None:
+        """Have a key for each of these subjects; those who wait at the same time share one sync. Raises: StoreFailed."""
+        missing = [(tenant, subject) for subject in subjects if self._known(tenant, subject) is None]
+        if not missing:
+            return
+        self._wanted.update(dict.fromkeys(missing))
+        async with self._line:
+            wanted = [pair for pair in (*self._wanted, *missing) if self._known(*pair) is None]
+            self._wanted.clear()
+            if wanted:
+                rows = [self._new(*pair) for pair in dict.fromkeys(wanted)]
+                await asyncio.to_thread(self._book.add, rows)
+
+    def by_number(self, kid: str) -> Key | None:
+        """Return a key that once sealed something; None when it was destroyed.
+
+        Raises: StoreFailed: the book knows nothing of it: it is not the book of this database.
+        """
+        if kid not in self._by_kid:
+            row = self._book.key(kid)
+            if row is None and self._book.gone_us(kid) is None:
+                raise StoreFailed(f"{BOOK} lacks the key {kid}: it is older than the database, or that of another.")
+            self._keep_number(kid, None if row is None else self._unwrapped(row))
+        return self._by_kid[kid]
+
+    def refresh(self) -> bool:
+        """Forget all that is known of keys if some were destroyed or replaced, by whichever process; tell whether so."""
+        version = self._book.version()
+        if version == self._version:
+            return False
+        self._version = version
+        if not self._book.turned():
+            return False
+        self._forget()
+        return True
+
+    async def destroy(self, tenant: str, subject: str) -> Destroyed:
+        """Destroy the keys of a subject: what was sealed with them is lost for ever. Raises: StoreFailed."""
+        at_us = self._wall.now_us()
+        keys = await asyncio.to_thread(self._book.destroy, tenant, subject, at_us)
+        self._forget()
+        return Destroyed(tenant, subject, keys, at_us)
+
+    async def rotate(self, tenant: str) -> None:
+        """Seal with new keys from now on; the old ones open what they sealed until all of it is sealed anew."""
+        await asyncio.to_thread(self._book.retire, tenant)
+        self._forget()
+
+    def retired(self, tenant: str) -> frozenset[str]:
+        """Return the numbers of the keys of a tenant that seal nothing new."""
+        return frozenset(row.kid for row in self._book.all() if row.tenant == tenant and not row.current)
+
+    async def drop(self, kids: Iterable[str]) -> None:
+        """Take away keys with which nothing is sealed any more."""
+        await asyncio.to_thread(self._book.drop, list(kids))
+        self._forget()
+
+    def has(self, kid: str) -> bool:
+        """Tell whether the book has a key, or knows that it was destroyed."""
+        return self._book.key(kid) is not None or self._book.gone_us(kid) is not None
+
+    def blind(self, tenant: str, kind: Kind, value: str) -> str:
+        """Return what stands for a value where it must be found but not read: 64 bits, as 16 hexadecimal digits.
+
+        Equal values of a kind give the same within a tenant, however a telephone or identity number is spelled.
+        """
+        said = f"{tenant}\0{kind}\0{normal(kind, value)}".encode()
+        return self._hash(self._index, said)[:_BLIND_BYTES].hex()
+
+    async def tend_copies(self) -> None:
+        """Keep one copy of the book a day, none for longer than seven days. Raises: StoreFailed."""
+        await asyncio.to_thread(self._book.tend_copies, self._wall.now_us())
+
+    def close(self) -> None:
+        """Close the book."""
+        self._book.close()
+
+    def _known(self, tenant: str, subject: str) -> Key | None:
+        """Return the key in use, if there is one of the suite that is asked for."""
+        key = self._in_use.get((tenant, subject))
+        if key is None:
+            row = self._book.in_use(tenant, subject)
+            if row is None or row.suite != self._suite.name:
+                return None
+            key = self._unwrapped(row)
+            if len(self._in_use) >= _KEPT_MAX:
+                self._in_use.clear()
+            self._in_use[tenant, subject] = key
+        return key
+
+    def _keep_number(self, kid: str, key: Key | None) -> None:
+        if len(self._by_kid) >= _KEPT_MAX:
+            self._by_kid.clear()
+        self._by_kid[kid] = key
+
+    def _forget(self) -> None:
+        self._in_use.clear()
+        self._by_kid.clear()
+
+    def _new(self, tenant: str, subject: str) -> KeyRow:
+        """Return a new key of a subject, or of a tenant itself, wrapped."""
+        suite = self._suite
+        kid, raw = secrets.token_urlsafe(_KID_BYTES), secrets.token_bytes(suite.key_bytes)
+        upper = None if subject == _TENANT else self.subject_key(tenant, _TENANT)
+        row = KeyRow(
+            kid, tenant, subject, suite.name, upper.kid if upper else self._master_kid, b"", self._wall.now_us()
+        )
+        sealer = upper.sealer if upper else self._masters[suite.name]
+        return row._replace(wrapped=sealer.seal(raw, _bound(row)))
+
+    def _unwrapped(self, row: KeyRow) -> Key:
+        suite = SUITES[row.suite]
+        return Key(row.kid, suite, suite.sealer(self._raw(row)))
+
+    def _raw(self, row: KeyRow) -> bytes:
+        """Return a key in clear. Raises: StoreFailed: the one above it does not open it."""
+        if row.under == self._master_kid:
+            upper: Sealer | None = self._masters[row.suite]
+        else:
+            above = None if row.under.startswith(_MASTER_WORD) else self.by_number(row.under)
+            upper = above.sealer if above else None
+        try:
+            if upper is not None:
+                return upper.open(row.wrapped, _bound(row))
+        except Broken:
+            pass
+        raise StoreFailed(f"A key in {BOOK} is not opened by this node's master key ({MASTER}): one was exchanged.")
+
+    def _load_index(self) -> tuple[bytes, Callable[[bytes, bytes], bytes]]:
+        """Return the key of the blind index, made on first use, with its hash. It is never exchanged."""
+        try:
+            row = self._book.in_use(_EVERYWHERE, _INDEX)
+            if row is None:
+                self._book.add([self._new_index()])
+                row = self._book.in_use(_EVERYWHERE, _INDEX)
+            if row is not None:
+                return self._raw(row), SUITES[row.suite].index
+        except StoreFailed as error:
+            raise StartError(error.message) from error
+        raise StartError(f"{BOOK}: did not keep the key of the blind index.")
+
+    def _new_index(self) -> KeyRow:
+        suite = self._suite.name
+        kid, raw = secrets.token_urlsafe(_KID_BYTES), secrets.token_bytes(_INDEX_BYTES)
+        row = KeyRow(kid, _EVERYWHERE, _INDEX, suite, self._master_kid, b"", self._wall.now_us())
+        return row._replace(wrapped=self._masters[suite].seal(raw, _bound(row)))
+
+
+def _bound(row: KeyRow) -> bytes:
+    return "\0".join(row[:4]).encode()
