@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from linli.base.errors import LinliError
 from linli.store import (
@@ -270,8 +270,9 @@ class WithPostgres(SideBySide):
     pass
 
 
+HISTORIES = int(os.environ.get("LINLI_HISTORIES", "12"))
 _SETTINGS = settings(
-    max_examples=int(os.environ.get("LINLI_HISTORIES", "12")),
+    max_examples=12,
     stateful_step_count=20,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -287,3 +288,10 @@ class TestWithPostgres(WithPostgres.TestCase):  # type: ignore[name-defined, mis
     @pytest.fixture(autouse=True)
     def server(self, postgres_server: str) -> None:
         WithPostgres.server = postgres_server
+
+
+@pytest.mark.proof
+def test_every_store_does_the_same_whatever_is_done(postgres_server: str, prove: Any) -> None:
+    WithPostgres.server = postgres_server
+    run_state_machine_as_test(WithPostgres, settings=settings(_SETTINGS, max_examples=HISTORIES))
+    prove("random histories of changes kept alike by three stores", wanted=HISTORIES, measured=HISTORIES, kept=True)
