@@ -14,6 +14,7 @@ from ._checkpoints import WITNESS, Checkpoint, Notary, Witness, witness_at
 from ._consent import Consents, ConsentSaid
 from ._delegation import Delegations, Mandate
 from ._identity import Identity
+from ._keys import KEK_FILE, SUITE, Destroyed, Keys
 from ._logins import AT_HOME, AT_WORK, IN_HOUSEHOLD, Login, Term
 from ._minors import UNDER_14, Minors, age_band, begin_us, birthday, day_of, next_band_day
 from ._node_key import NodeSecret, is_signed
@@ -21,6 +22,7 @@ from ._orders import EPIDEMIC, Order, Orders
 from ._proofs import Proven, check_proof, prove
 from ._receipts import erasure_receipt, is_receipt
 from ._retention import SHORTER, Life, Retention, Said, Steady, end_us
+from ._sealed import Sealed
 from ._verifying import Fault, Trail, Verdict, verify
 
 __all__ = [
@@ -29,7 +31,9 @@ __all__ = [
     "EPIDEMIC",
     "HASH",
     "IN_HOUSEHOLD",
+    "KEK_FILE",
     "SHORTER",
+    "SUITE",
     "UNDER_14",
     "WITNESS",
     "Act",
@@ -40,9 +44,11 @@ __all__ = [
     "Consents",
     "Decision",
     "Delegations",
+    "Destroyed",
     "Fault",
     "HashChain",
     "Identity",
+    "Keys",
     "Life",
     "Login",
     "Mandate",
@@ -55,6 +61,7 @@ __all__ = [
     "Proven",
     "Retention",
     "Said",
+    "Sealed",
     "Shown",
     "Steady",
     "Term",

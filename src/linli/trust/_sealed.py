@@ -85,10 +85,8 @@ class Sealed(Passing):
         Raises: StartError: with the way out.
         """
         for tenant in await self._store.tenants():
-            if await self._store.record(tenant, SEAL, SEAL_ID) is None:
-                raise StartError(
-                    "The database holds personal data in clear. Seal it first: linli db seal, with the same --data."
-                )
+            if not await self._store.cursor(tenant, SEALER):
+                raise StartError(_IN_CLEAR)
 
     def subject_of(self, doc: Doc) -> str:
         """Return whose key seals a document: whom it is about, else the entity itself."""
