@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from linli.base.errors import Busy, Conflict, StoreFailed
 from linli.store import Change, Delete, Find, Put, SqliteStore, Stored
 from linli.store._files import open_writer
+from linli.store._past import numbers_query
+from linli.store._queries import queries
 from linli.store._shelf import Shelf
 from linli.store._sqlite import FINDER
 
@@ -61,6 +63,16 @@ def test_a_box_is_looked_up_first_and_the_type_is_checked_on_what_it_yields(empt
     two = Find(types=(*TYPE, "U"), box=(1, 1, 2, 2))
     way = steps(empty, FINDER.plan("t", two, 0, probing(NARROW)).select(9))
     assert "SEARCH t EXISTS USING PRIMARY KEY (tenant=? AND type=? AND row=?)" in way
+
+
+def test_numbers_are_read_from_the_index_of_what_is_filed_whatever_waits_beside_it(empty: apsw.Connection) -> None:
+    which = ("t", "urn:x:1", "p")
+    sql = queries("read")["numbers"]
+    way = steps(empty, numbers_query(sql, *which, since_us=None, until_us=None, by="observed"))
+    assert any("COVERING INDEX filed_by_observed (tenant=? AND entity_id=? AND attr=?" in one for one in way)
+    way = steps(empty, (queries("read")["history"], (*which, 5)))
+    assert "MERGE (UNION ALL)" in way[0]
+    assert any("filed USING PRIMARY KEY (tenant=? AND entity_id=? AND attr=?)" in one for one in way)
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ async def test_a_newer_file_opens_only_when_it_says_that_this_program_may(
         assert check_file(path).schema == schema
         return
     for opening in (SqliteStore.open, check_file):
-        with pytest.raises(StoreTooNew, match="schema 9, this program knows 2"):
+        with pytest.raises(StoreTooNew, match="schema 9, this program knows 3"):
             opening(path)
 
 
@@ -315,3 +315,21 @@ async def test_a_database_in_use_is_neither_opened_twice_nor_restored_over(path:
 async def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"linli\.db\.lock: cannot be written: No such file.*--data"):
         SqliteStore.open(tmp_path / "none" / "linli.db")
+
+
+async def test_what_waited_to_be_filed_by_the_second_schema_is_filed(path: Path) -> None:
+    an_old_file(path)
+    connection = apsw.Connection(str(path))
+    connection.execute(migrations()[1][1]).fetchall()
+    connection.execute("""
+        INSERT INTO unfiled VALUES
+            ('default', 'urn:x:1', 'n', 4, 1, 'urn:d', 21, 7, 2.5, CAST('{"value":2.5}' AS BLOB)),
+            ('default', 'urn:x:1', 'n', 4, 2, 'urn:e', 21, NULL, NULL, NULL);
+    """).fetchall()
+    connection.close()
+    store = SqliteStore.open(path, sync="off")
+    assert (await store.past("default", "urn:x:1", "n"))[:2] == [
+        Past(4, 2, 21, Fact("n", "urn:e", None)),
+        Past(4, 1, 21, Fact("n", "urn:d", b'{"value":2.5}', 7, 2.5)),
+    ]
+    await store.close()

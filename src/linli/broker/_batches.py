@@ -16,7 +16,7 @@ from ._caps import Caps
 from ._changing import Standing, merge_how
 from ._form import Fragment, read_fragment
 from ._names import full_name
-from ._plain import Doc
+from ._plain import Doc, decoded, may_expire
 from ._spelling import checked_id
 from ._terms import Terms
 from ._writing import Left, MergeHow, Outcome, appended, created, merged, replaced
@@ -133,8 +133,14 @@ class BatchDoor(AttributeDoor):
 
     async def _there(self, act: Act, entity_id: str) -> tuple[Stored | None, Doc | None]:
         """Return what stands under an id, after what has expired of it is gone."""
-        if await self._store.get(act.tenant, entity_id) is None:
+        stored = await self._store.get(act.tenant, entity_id)
+        if stored is None:
             return None, None
+        if not may_expire(stored):
+            doc = decoded(stored)
+            if not self._decided(act, "read", doc).ok:
+                raise AlreadyExists  # it is not for `act` to know of
+            return stored, doc
         try:
             return await self._met(act, entity_id, None)
         except ResourceNotFound:

@@ -210,7 +210,7 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
     ) -> None:
         if before is not None and before[0] is not None and entity_type.append_only:
             raise NotAllowed(f"A {entity_type.name} is never changed; write a further one that corrects it.")
-        self._sight.check_write_purpose(act, entity_type, outcome.changed)
+        self._sight.check_write_purpose(act, entity_type, outcome.changed, outcome.doc["scope"])
         attrs = outcome.doc["attrs"]
         said: dict[str, Any] = {}
         for name in outcome.changed:
@@ -236,19 +236,19 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
     async def _write(self, act: Act, standing: Iterable[Standing]) -> None:
         """Commit entities as they shall stand, with the timers of what may expire. Raises: Lost."""
         them = list(standing)
-        puts = tuple(map(self._written, them))
+        puts = tuple([self._written(one) for one in them])
         change = self._change(
             act,
             puts=puts,
-            set_timers=self._expiry_timers(one.doc for one, put in zip(them, puts, strict=True) if may_expire(put)),
-            drop_timers=tuple((one.doc["id"], EXPIRE) for one in them if one.stored and may_expire(one.stored)),
-            audit=tuple(row for one in them for row in one.decision.audit),
+            set_timers=self._expiry_timers([one.doc for one, put in zip(them, puts, strict=True) if may_expire(put)]),
+            drop_timers=tuple([(one.doc["id"], EXPIRE) for one in them if one.stored and may_expire(one.stored)]),
+            audit=tuple([row for one in them for row in one.decision.audit]),
         )
         await self._commit(change)
 
     def _written(self, one: Standing) -> Put:
         attrs = tuple(map(self._names.short, one.changed))
-        facts = [*facts_of(one.before, one.doc["attrs"], one.changed)]
+        facts = facts_of(one.before, one.doc["attrs"], one.changed)
         if one.stored is not None and SCOPE in one.changed:
             facts += scope_facts(decoded(one.stored), one.doc, self._clock.now_us())
         return self._put(one.doc, facts, attrs, one.stored.version if one.stored else 0)

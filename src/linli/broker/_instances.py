@@ -38,6 +38,8 @@ _WITH_UNIT = frozenset({"Property", "ListProperty"})
 
 def instances_of(path: str, said: Any, how: How) -> list[Instance]:
     """Return the instances of an attribute, or sub-attribute, as a body says them. Raises: BadRequestData."""
+    if type(said) is dict:
+        return [instance_of(path, said, how)]
     if not isinstance(said, list) or not (said and all(isinstance(one, dict) for one in said)):
         return [instance_of(path, said, how)]
     instances = [instance_of(f"{path}[{at}]", one, how) for at, one in enumerate(said)]

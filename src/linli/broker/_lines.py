@@ -26,10 +26,16 @@ class Lines:
         """
         return Turn(self, [(tenant, entity_id) for entity_id in sorted(set(ids))])
 
+    def enter_free(self, key: Key) -> bool:
+        """Take one's turn if nobody else has it; tell whether it was taken."""
+        if key in self._behind:
+            return False
+        self._behind[key] = None
+        return True
+
     async def enter(self, key: Key) -> None:
         """Return when it is one's turn."""
-        if key not in self._behind:
-            self._behind[key] = None
+        if self.enter_free(key):
             return
         behind = self._behind[key]
         if behind is None:
@@ -71,7 +77,8 @@ class Turn:
         """Stand in each line until it is one's turn."""
         try:
             for key in self._keys:
-                await self._lines.enter(key)
+                if not self._lines.enter_free(key):
+                    await self._lines.enter(key)
                 self._entered += 1
         except BaseException:
             self._leave()

@@ -17,6 +17,7 @@ Nulls = Literal["none", "instance", "member", "inside"]
 """What the NGSI-LD null may take away: nothing; an instance; also a member or sub-attribute of it (then an instance may
 be said in part); also keys inside a value, as a merge does."""
 
+_NUMBERS = frozenset((int, float))
 _GEO_DEPTH = {"Point": 0, "MultiPoint": 1, "LineString": 1, "MultiLineString": 2, "Polygon": 2, "MultiPolygon": 3}
 
 
@@ -165,6 +166,8 @@ def _value_list(path: str, value: Any, _: How) -> Any:
 
 
 def _geometry(path: str, value: Any, how: How) -> Any:
+    if _is_point(value):
+        return value
     if isinstance(value, str):
         value = _geometry_text(path, value)
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
@@ -174,6 +177,17 @@ def _geometry(path: str, value: Any, how: How) -> Any:
     except BadRequestData as error:
         raise BadRequestData(f"{path}.value: {error.message}") from error
     return {"type": value["type"], "coordinates": value["coordinates"]}
+
+
+def _is_point(value: Any) -> bool:
+    """Tell at one look that a value is a place of two coordinates, as most geometries are."""
+    if type(value) is not dict or len(value) != 2 or value.get("type") != "Point":
+        return False
+    said = value.get("coordinates")
+    if type(said) is not list or len(said) != 2:
+        return False
+    lon, lat = said
+    return type(lon) in _NUMBERS and type(lat) in _NUMBERS and -180 <= lon <= 180 and -90 <= lat <= 90
 
 
 def _geometry_text(path: str, value: str) -> Any:

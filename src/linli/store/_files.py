@@ -16,7 +16,7 @@ from linli.base.errors import AlreadyExists, StartError, StoreFailed, StoreTooNe
 
 from ._queries import migrations, sql_text
 
-SCHEMA = 2
+SCHEMA = 3
 _log = structlog.get_logger("linli.store")
 _APPLICATION_ID = 0x6C696E6C
 _SYNC = {"full": 2, "normal": 1, "off": 0}

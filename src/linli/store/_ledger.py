@@ -8,7 +8,7 @@ and disturbs nobody, and an entity that is written many times in one transaction
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -81,6 +81,16 @@ class RecordStanding(NamedTuple):
     created_us: int
 
 
+class Told(NamedTuple):
+    """What one write has to tell history of its entity: facts with their places (`nth`)."""
+
+    seq: int
+    tenant: str
+    entity_id: str
+    at_us: int
+    facts: list[tuple[int, Fact]]
+
+
 _NOTHING = Standing(0, 0, 0, 0, "[]", "[]", "[]", "")
 
 
@@ -132,7 +142,7 @@ class Ledger:
         self._stored: dict[Key, Stored | None] = {}
         self._changed: dict[Key, int] = {}
         self._records: dict[RecordKey, Record | None] = {}
-        self._history: dict[Key, list[Row]] = {}
+        self._history: dict[Key, list[Told]] = {}
         self._firsts: dict[Key, dict[tuple[str, str, int], Row]] = {}
         self._forgotten: dict[Key, None] = {}
         self._timers_forgotten: dict[Key, None] = {}
@@ -203,14 +213,17 @@ class Ledger:
             self._timers[tenant, entity_id, name] = None
         return Written(len(due), heads={tenant: self.counters.seq})
 
-    def rows(self) -> Iterator[tuple[str, list[Row]]]:
-        """Yield (statement, rows) in the order in which they must be written: what goes away comes first."""
+    def rows(self, told_as: Callable[[Told], Iterable[Row]]) -> Iterator[tuple[str, list[Row]]]:
+        """Yield (statement, rows) in the order in which they must be written: what goes away comes first.
+
+        `told_as`: how the engine writes what a write tells history.
+        """
         yield from self._entity_rows().items()
         yield from self._record_rows().items()
         yield "history_delete", list(self._forgotten)
         for statement, row in self._past:
             yield statement, [row]
-        yield "history_insert", [row for rows in self._history.values() for row in rows]
+        yield "history_insert", [row for some in self._history.values() for told in some for row in told_as(told)]
         yield "first_insert", [row for firsts in self._firsts.values() for row in firsts.values()]
         yield "log_insert", self._log_rows
         yield "audit_insert", self._audit_rows
@@ -229,31 +242,24 @@ class Ledger:
         return RecordStanding(record.row, record.version, record.created_us) if record else None
 
     def _put(self, change: Change, put: Put) -> Stored:
-        key = (change.tenant, put.entity_id)
+        entity_id, types, scopes, doc, attrs, keys, box, facts, _ = put
+        key = (change.tenant, entity_id)
         before = self._standing(key)
-        facets = (_text(put.types), _text(put.scopes), _fresh_text(put.keys), _fresh_text(put.box) if put.box else "")
-        if before.version:
-            kind: Kind = "update"
-            after = Standing(before.row, before.version + 1, before.created_us, before.created_seq, *facets)
-        else:
+        facets = (_text(types), _text(scopes), _fresh_text(keys) if keys else "[]", _fresh_text(box) if box else "")
+        kind: Kind = "update"
+        row, version, created_us, created_seq = before[:4]
+        if not version:
             kind = "create"
             self.counters.row += 1
-            after = Standing(self.counters.row, 1, change.at_us, self.counters.seq + 1, *facets)
-        self._now[key] = after
-        stored = Stored(
-            put.entity_id,
-            put.types,
-            put.scopes,
-            after.version,
-            after.created_us,
-            change.at_us,
-            put.doc,
-            after.row,
-            after.created_seq,
-        )
+            row, created_us, created_seq = self.counters.row, change.at_us, self.counters.seq + 1
+        version += 1
+        after = self._now[key] = Standing(row, version, created_us, created_seq, *facets)
+        stored = Stored(entity_id, types, scopes, version, created_us, change.at_us, doc, row, created_seq)
         self._stored[key] = stored
-        seq = self._log(change, kind, Subject.of(stored, put.attrs))
-        self._keep(key, put.facts, seq, change.at_us, after)
+        about = Subject(entity_id, types[0] if types else "", scopes[0] if scopes else "", version, attrs)
+        seq = self._log(change, kind, about)
+        if facts:
+            self._keep(key, facts, seq, change.at_us, after)
         return stored
 
     def _delete(self, change: Change, delete: Delete) -> None:
@@ -316,22 +322,21 @@ class Ledger:
             self._past.append(("attr_delete", (*key, drop.attr)))
         else:
             self._past.append(("dataset_delete", (*key, drop.attr, drop.dataset_id)))
-        kept = self._history.get(key, [])
-        kept[:] = [row for row in kept if not drop.covers(row[2], row[5])]
+        for told in self._history.get(key, ()):
+            told.facts[:] = [one for one in told.facts if not drop.covers(one[1].attr, one[1].dataset_id)]
 
     def _keep(self, key: Key, facts: Sequence[Fact], seq: int, at_us: int, standing: Standing) -> None:
         """Take facts into history; a first one under the creation of its entity."""
-        if not facts:
-            return
-        tenant, entity_id = key
-        kept = self._history.setdefault(key, [])
-        for nth, fact in enumerate(facts):
-            if fact.first and standing.version:
-                row: Row = (*key, fact.attr, standing.created_seq, *_columns(fact), standing.created_us)
-                self._firsts.setdefault(key, {}).setdefault((fact.attr, fact.dataset_id, standing.created_seq), row)
-            else:
-                dated = (fact.dataset_id, fact.observed_us, fact.number, fact.doc, at_us)
-                kept.append((tenant, entity_id, fact.attr, seq, nth, *dated))
+        told = Told(seq, *key, at_us, [*enumerate(facts)])
+        if standing.version and any(fact.first for fact in facts):
+            told.facts[:] = [one for one in told.facts if not one[1].first]
+            firsts = self._firsts.setdefault(key, {})
+            for fact in facts:
+                if fact.first:
+                    row: Row = (*key, fact.attr, standing.created_seq, *_columns(fact), standing.created_us)
+                    firsts.setdefault((fact.attr, fact.dataset_id, standing.created_seq), row)
+        if told.facts:
+            self._history.setdefault(key, []).append(told)
 
     def _audit(self, change: Change, row: bytes) -> None:
         tenant = change.tenant
@@ -349,10 +354,11 @@ class Ledger:
             self._timers[tenant, t.entity_id, t.name] = row
 
     def _log(self, change: Change, kind: Kind, subject: Subject) -> int:
-        self.counters.seq += 1
-        seq, tx = self.counters.seq, self.counters.tx
-        about = (*subject[:4], _text(subject.attrs))
-        self._log_rows.append((seq, change.at_us, change.tenant, tx, kind, *about, change.actor, change.purpose))
+        counters = self.counters
+        seq = counters.seq = counters.seq + 1
+        entity_id, first_type, scope, version, attrs = subject
+        about = (kind, entity_id, first_type, scope, version, _text(attrs))
+        self._log_rows.append((seq, change.at_us, change.tenant, counters.tx, *about, change.actor, change.purpose))
         return seq
 
     @staticmethod

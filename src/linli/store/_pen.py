@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from typing import Any
 
 import apsw
 import orjson
 
 from ._change import Chain, Change
-from ._ledger import Counters, Ledger, RecordStanding, Row, Standing, wanted
+from ._ledger import Counters, Ledger, RecordStanding, Row, Standing, Told, wanted
 from ._queries import queries
 
 _SQL = queries("write")
@@ -24,12 +25,12 @@ class Pen:
         """Write on `connection`; `chain` links audit rows."""
         self._connection = connection
         self._chain = chain
-        #: about how many rows of history wait to be filed; 0 only when there is none
+        #: about how many facts wait to be filed in history; 0 only when none does
         self.unfiled = 0
 
     def count_unfiled(self) -> None:
         """Learn how much waits in a file that was just opened."""
-        self.unfiled = self._one(_SQL["unfiled"], ()) or 0
+        self.unfiled = self._one(_SQL["unfiled_count"], ()) or 0
 
     def doubt(self) -> None:
         """Hear that a transaction was lost: what it filed may be unfiled again."""
@@ -60,7 +61,7 @@ class Pen:
 
     def write(self, ledger: Ledger) -> None:
         """Write what was gathered, before COMMIT."""
-        for statement, rows in ledger.rows():
+        for statement, rows in ledger.rows(self._told):
             if not rows:
                 continue
             if statement in _ON_FILED:
@@ -68,17 +69,29 @@ class Pen:
             if statement == "first_insert" and self._filed_alone(rows):
                 continue
             self._connection.executemany(_SQL[statement], rows)
-            if statement == "history_insert":
-                self.unfiled += len(rows)
         at = ledger.counters
         self._connection.execute(_SQL["counters_put"], (at.row, at.seq, at.tx))
 
     def file(self) -> None:
         """File what waits under its attributes, in their order: so each page of them is written once for many rows."""
         if self.unfiled:
-            self._connection.execute(_SQL["file"])
+            facts = [fact for row in self._connection.execute(_SQL["unfiled"]) for fact in _unfolded(row)]
+            self._connection.executemany(_SQL["file"], sorted(facts, key=_place))
             self._connection.execute(_SQL["unfiled_delete"])
             self.unfiled = 0
+
+    def _told(self, told: Told) -> Iterator[Row]:
+        """Yield what a write tells history as one row: a list of its facts, and their documents end to end."""
+        facts, docs, begin = [], [], 1
+        for nth, (attr, dataset_id, doc, observed_us, number, _) in told.facts:
+            length = None if doc is None else len(doc)
+            facts.append((attr, nth, dataset_id, observed_us, number, begin, length))
+            if doc is not None:
+                docs.append(doc)
+                begin += len(doc)
+        if facts:
+            self.unfiled += len(facts)
+            yield (*told[:4], orjson.dumps(facts).decode(), b"".join(docs))
 
     def _filed_alone(self, rows: list[Row]) -> bool:
         """File first values of which none other of their attribute is there, as nearly always; tell whether all were.
@@ -98,3 +111,15 @@ class Pen:
 
     def _one(self, sql: str, values: Row) -> Any:
         return next((value for (value,) in self._connection.execute(sql, values)), None)
+
+
+def _unfolded(row: Row) -> Iterator[Row]:
+    """Yield the facts of a row that `_told` made, as they are filed."""
+    seq, tenant, entity_id, at_us, facts, docs = row
+    for attr, nth, dataset_id, observed_us, number, begin, length in orjson.loads(facts):
+        doc = None if length is None else docs[begin - 1 : begin - 1 + length]
+        yield tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us
+
+
+#: where a fact is filed: tenant, entity, attribute, seq, nth
+_place = itemgetter(0, 1, 2, 3, 4)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -21,7 +21,7 @@ from linli.base.errors import Busy, LinliError, StoreFailed
 
 from ._address import PostgresAddress
 from ._change import Chain, Change
-from ._ledger import Counters, Ledger, RecordStanding, Row, Standing, wanted
+from ._ledger import Counters, Ledger, RecordStanding, Row, Standing, Told, wanted
 from ._link import connect, faults
 from ._queries import numbered, queries
 from ._tasks import Audience, Batch, Claim, Outcome, Task, TransactionLost, answer, take
@@ -162,7 +162,7 @@ class PostgresWriter:
 
     @staticmethod
     async def _write(connection: asyncpg.Connection, ledger: Ledger) -> None:
-        for statement, rows in ledger.rows():
+        for statement, rows in ledger.rows(_by_fact):
             if rows:
                 await connection.execute(_SQL[statement], *_columns(rows))
         at = ledger.counters
@@ -202,6 +202,13 @@ async def _fetched(connection: asyncpg.Connection, query: str, keys: Iterable[Ro
 
 def _columns(rows: Sequence[Row]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _by_fact(told: Told) -> Iterator[Row]:
+    """Yield what a write tells history, a row for each fact."""
+    seq, tenant, entity_id, at_us, facts = told
+    for nth, (attr, dataset_id, doc, observed_us, number, _) in facts:
+        yield tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us
 
 
 def _notice(batch: Batch) -> str:

@@ -84,8 +84,8 @@ class SqliteStore(SqlReads):
     ) -> Self:
         """Open or create the database; nothing is read beyond its schema.
 
-        `checkpoint_pages`: how many pages of 4 KB may pile up in the WAL. `unfiled_max`: how many rows of history may wait
-        to be filed: few enough to be looked through by every question about the past. `vfs`: another file layer of SQLite, which the
+        `checkpoint_pages`: how many pages of 4 KB may pile up in the WAL. `unfiled_max`: how many facts may wait to be filed
+        in history: few enough to be looked through by every question about the past. `vfs`: another file layer of SQLite, which the
         tests of power loss put underneath.
         Raises: StartError: in use by another process, or not a database of linli. StoreTooNew.
         """
@@ -116,7 +116,7 @@ class SqliteStore(SqlReads):
     async def get(self, tenant: str, entity_id: str) -> Stored | None:
         """Return the entity as last committed. See Store."""
         key = (tenant, entity_id)
-        fresh = not any(key in batch.touched for batch in self._unpublished)
+        fresh = not self._unpublished or not any(key in batch.touched for batch in self._unpublished)
         if fresh and (kept := self._shelf.get(key)) is not None:
             return kept
         rows = self._rows(_SQL["entity"], key)

@@ -5,7 +5,7 @@ writes what the ledger gathered, commits (which syncs), and only then answers al
 There is no timer: alone, a Change is committed at once; under load, many share one sync.
 
 Pages that pile up in the WAL are moved into the database after the answers have gone out, never inside a COMMIT; and so
-are rows of history filed under their attributes.
+is history filed under its attributes.
 
 A Change that is refused is refused before anything of it is written. When the transaction itself is lost (the disk is
 full, a sync fails), it is rolled back and each piece is tried again by itself, so that only the guilty ones fail;
@@ -35,11 +35,11 @@ _log = structlog.get_logger("linli.store")
 
 
 class Limits(NamedTuple):
-    """How much may pile up: pieces of work that wait, pages in the WAL, rows of history that are not filed."""
+    """How much may pile up: pieces of work that wait, pages in the WAL, facts that are not filed in history."""
 
     pending: int
     wal_pages: int
-    unfiled_rows: int
+    unfiled: int
 
 
 class Writer:
@@ -86,7 +86,7 @@ class Writer:
     def _run(self) -> None:
         while tasks := self._take():
             self._settle(tasks)
-            if self._pen.unfiled >= self._limits.unfiled_rows:
+            if self._pen.unfiled >= self._limits.unfiled:
                 self._file()
             if self._wal_pages >= self._limits.wal_pages:
                 self._checkpoint()

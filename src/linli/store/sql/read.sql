@@ -43,7 +43,7 @@ WITH RECURSIVE one (attr) AS (
 )
 SELECT attr FROM one WHERE attr IS NOT NULL
 UNION
-SELECT attr FROM unfiled WHERE tenant = ?1 AND entity_id = ?2
+SELECT attr FROM unfolded WHERE tenant = ?1 AND entity_id = ?2
 ORDER BY attr;
 
 -- as_of

@@ -1,4 +1,4 @@
--- The whole database as schema 2. The migrations, run one after the other on an empty file, must give the same.
+-- The whole database as schema 3. The migrations, run one after the other on an empty file, must give the same.
 -- "row" numbers entities and records of all tenants in the order of creation and is never used twice.
 
 CREATE TABLE about (
@@ -91,8 +91,9 @@ CREATE TABLE log (
     PRIMARY KEY (tenant, seq)
 ) STRICT, WITHOUT ROWID;
 
--- History: the first value of an attribute comes here only when it no longer stands in its entity. New rows are appended
--- to "unfiled", where they cost least, and filed under their attributes by the thousand.
+-- History: the first value of an attribute comes here only when it no longer stands in its entity. What a write has to
+-- tell is appended to "unfiled" as one row, where it costs least, and filed under its attributes by the thousand. There
+-- `facts` lists [attr, nth, dataset_id, observed_us, number, where in `docs` its document begins, how long it is].
 CREATE TABLE filed (
     tenant TEXT NOT NULL,
     entity_id TEXT NOT NULL,
@@ -108,23 +109,28 @@ CREATE TABLE filed (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE unfiled (
+    seq INTEGER PRIMARY KEY,
     tenant TEXT NOT NULL,
     entity_id TEXT NOT NULL,
-    attr TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    nth INTEGER NOT NULL,
-    dataset_id TEXT NOT NULL,
     at_us INTEGER NOT NULL,
-    observed_us INTEGER,
-    number REAL,
-    doc BLOB,
-    PRIMARY KEY (seq, nth)
-) STRICT, WITHOUT ROWID;
+    facts TEXT NOT NULL,
+    docs BLOB NOT NULL
+) STRICT;
+
+-- The types are written out: only when they are the same on both sides does SQLite look into each part of "history"
+-- for itself, by its own index and no further than it must.
+CREATE VIEW unfolded AS
+SELECT
+    u.tenant, u.entity_id, CAST(f.value ->> 0 AS TEXT) AS attr, u.seq, CAST(f.value ->> 1 AS INTEGER) AS nth,
+    CAST(f.value ->> 2 AS TEXT) AS dataset_id, u.at_us, CAST(f.value ->> 3 AS INTEGER) AS observed_us,
+    CAST(f.value ->> 4 AS REAL) AS number,
+    CAST(CASE WHEN f.value ->> 6 IS NOT NULL THEN substr(u.docs, f.value ->> 5, f.value ->> 6) END AS BLOB) AS doc
+FROM unfiled AS u CROSS JOIN json_each(u.facts) AS f;
 
 CREATE VIEW history AS
 SELECT tenant, entity_id, attr, seq, nth, dataset_id, at_us, observed_us, number, doc FROM filed
 UNION ALL
-SELECT tenant, entity_id, attr, seq, nth, dataset_id, at_us, observed_us, number, doc FROM unfiled;
+SELECT tenant, entity_id, attr, seq, nth, dataset_id, at_us, observed_us, number, doc FROM unfolded;
 
 -- Only what says when it was observed stands here, with all that sums need.
 CREATE INDEX filed_by_observed ON filed (tenant, entity_id, attr, observed_us, seq, nth, dataset_id, number)
@@ -157,4 +163,4 @@ CREATE TABLE audit (
     PRIMARY KEY (tenant, seq)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 2, 2, 0, 0, 0);
+INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 3, 3, 0, 0, 0);

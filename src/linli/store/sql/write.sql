@@ -61,8 +61,7 @@ UPDATE record SET version = ?, modified_us = ?, doc = ? WHERE row = ?;
 DELETE FROM record WHERE row = ?;
 
 -- history_insert
-INSERT INTO unfiled (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO unfiled (seq, tenant, entity_id, at_us, facts, docs) VALUES (?, ?, ?, ?, ?, ?);
 
 -- first_alone
 INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
@@ -79,13 +78,15 @@ WHERE NOT EXISTS (
     SELECT 1 FROM history WHERE tenant = ?1 AND entity_id = ?2 AND attr = ?3 AND seq = ?4 AND dataset_id = ?5
 );
 
+-- unfiled_count
+SELECT sum(json_array_length(facts)) FROM unfiled;
+
 -- unfiled
-SELECT count(*) FROM unfiled;
+SELECT seq, tenant, entity_id, at_us, facts, docs FROM unfiled;
 
 -- file
-INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, at_us, observed_us, number, doc)
-SELECT tenant, entity_id, attr, seq, nth, dataset_id, at_us, observed_us, number, doc FROM unfiled
-ORDER BY tenant, entity_id, attr, seq, nth;
+INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- unfiled_delete
 DELETE FROM unfiled;

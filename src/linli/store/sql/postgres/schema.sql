@@ -153,4 +153,4 @@ CREATE TABLE audit (
     PRIMARY KEY (tenant, seq)
 );
 
-INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 2, 2, 0, 0, 0);
+INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 3, 2, 0, 0, 0);
