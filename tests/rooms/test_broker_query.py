@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -346,6 +347,35 @@ def test_a_scope_q_that_cannot_be_read_is_refused(scope_q: str) -> None:
 def near(lon: float, lat: float, georel: str, geoproperty: str = "location") -> bool:
     query = Query(geo=read_geo(georel, "Point", f"[{lon}, {lat}]", geoproperty, TERMS))
     return wanted(query, CAR, CREATED, MODIFIED)
+
+
+@given(
+    lon=st.floats(-170, 170),
+    lat=st.floats(-85, 85),
+    metres=st.floats(1, 250_000),
+    part=st.floats(0, 1),
+    towards=st.floats(0, 2 * math.pi),
+)
+def test_what_is_near_lies_in_the_ellipse(lon: float, lat: float, metres: float, part: float, towards: float) -> None:
+    geo = read_geo(f"near;maxDistance=={metres}", "Point", [lon, lat], "location", TERMS)
+    # as far as a flat map would have it: some of these places are too far away, and say nothing
+    north = part * metres / DEGREE_M * math.cos(towards)
+    east = part * metres / DEGREE_M * math.sin(towards) / math.cos(math.radians(lat))
+    there = Point(lon + east, lat + north)
+    if geo.ellipse is None or distance_m(Point(lon, lat), there) > metres:
+        return
+    mid_lon, mid_lat, wide, high = geo.ellipse
+    assert ((there.lon - mid_lon) / wide) ** 2 + ((there.lat - mid_lat) / high) ** 2 <= 1
+
+
+def test_a_town_around_has_an_ellipse_and_a_country_has_none() -> None:
+    for metres, has in ((1000, True), (100_000, True), (400_000, False)):
+        geo = read_geo(f"near;maxDistance=={metres}", "Point", [117.0, 36.6], "location", TERMS)
+        assert geo.box is not None
+        assert (geo.ellipse is not None) is has
+    assert read_geo("near;minDistance==5", "Point", [117.0, 36.6], "location", TERMS).ellipse is None
+    line = [[117.0, 36.6], [117.1, 36.6]]
+    assert read_geo("near;maxDistance==5", "LineString", line, "location", TERMS).ellipse is None
 
 
 def test_near_is_metric() -> None:

@@ -149,7 +149,7 @@ class DiscoveryDoor(ReadingDoor):
             for hit in (self._hit(act, stored, "list") for stored in page):
                 if hit is not None:
                     survey.add(self._seen(act, hit).shown)
-                    expires = expires or hit.known.until_us is not None
+                    expires = expires or hit.expires
         if not expires:
             if len(self._surveys) >= _KEPT:
                 self._surveys.clear()

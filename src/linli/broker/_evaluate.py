@@ -182,10 +182,11 @@ def _compares(node: Compare, target: Any) -> bool:
         return target != {} and not any(_equal(element, value) for element in elements for value in node.values)
     compare = _ORDER[node.op]
     value = node.values[0]
-    return any(
-        not isinstance(element, _Link) and (it := _comparable(element, value)) is not None and compare(it, value.plain)
-        for element in elements
-    )
+    for element in elements:
+        it = None if isinstance(element, _Link) else _comparable(element, value)
+        if it is not None and compare(it, value.plain):
+            return True
+    return False
 
 
 def _equal(element: Any, value: Value) -> bool:

@@ -46,6 +46,8 @@ _HOLDS: Mapping[str, Callable[[BaseGeometry, BaseGeometry], Any]] = {
 #: edges are cut so short (degrees) that the flat map bends them by metres only, but into at most so many pieces
 _EDGE_DEG = 0.25
 _PIECES = 4000
+#: an ellipse in a box is used up to this half width or height, degrees
+_ELLIPSE_DEG = 2.0
 _ROUNDS = 3
 
 
@@ -55,7 +57,8 @@ class Geo:
     away, metres.
 
     `asked`: a checked GeoJSON geometry, as text. `box`: west, south, east, north in degrees, which every place asked
-    for meets; None where there is no such box. `point`: the place asked for, where it is a Point.
+    for meets; None where there is no such box. `ellipse`: the same of lon, lat, half the width and half the height of an
+    ellipse. `point`: the place asked for, where it is a Point.
     """
 
     relation: Relation
@@ -65,6 +68,7 @@ class Geo:
     min_m: float | None = None
     box: Box | None = None
     point: Point | None = None
+    ellipse: Box | None = None
 
     @property
     def shape(self) -> BaseGeometry:
@@ -81,12 +85,26 @@ def _shape_of(asked: bytes) -> BaseGeometry:
 
 def read_geo(georel: str, geometry: str, coordinates: Any, geoproperty: str, terms: Terms) -> Geo:
     """Read a geo query; `coordinates` as JSON text or as the list itself. Raises: BadRequestData."""
-    relation, _, rest = georel.partition(";")
+    relation, max_m, min_m = _read_relation(georel)
+    name = _name_of(geoproperty, terms)
     place = read_place(geometry, coordinates)
-    asked, name = orjson.dumps(place), terms.name(checked_name(geoproperty))
+    asked = orjson.dumps(place)
+    point = Point(*place["coordinates"][:2]) if geometry == "Point" else None
+    if relation != "near":
+        return Geo(relation, name, asked, box=None if relation == "disjoint" else _bounds(place, asked))
+    if max_m is None:
+        return Geo(relation, name, asked, min_m=min_m, point=point)
+    box = _box_around(_bounds(place, asked), max_m)
+    ellipse = None if point is None or box is None else _ellipse_in(box, point)
+    return Geo(relation, name, asked, max_m=max_m, box=box, ellipse=ellipse, point=point)
+
+
+@lru_cache(256)
+def _read_relation(georel: str) -> tuple[Relation, float | None, float | None]:
+    """Return the relation with the greatest and the least distance in metres. Raises: BadRequestData."""
+    relation, _, rest = georel.partition(";")
     if relation in _HOLDS and not rest:
-        box = None if relation == "disjoint" else _bounds(place, asked)
-        return Geo(cast("Relation", relation), name, asked, box=box)
+        return cast("Relation", relation), None, None
     found = _DISTANCE.fullmatch(rest)
     if relation != "near" or found is None:
         raise BadRequestData(
@@ -97,10 +115,12 @@ def read_geo(georel: str, geometry: str, coordinates: Any, geoproperty: str, ter
     metres = float(found.group(2))
     if not math.isfinite(metres) or metres <= 0:
         raise BadRequestData("georel: the distance must be a finite number of metres above 0.")
-    point = Point(*place["coordinates"][:2]) if geometry == "Point" else None
-    if found.group(1) == "minDistance":
-        return Geo("near", name, asked, min_m=metres, point=point)
-    return Geo("near", name, asked, max_m=metres, box=_box_around(_bounds(place, asked), metres), point=point)
+    return ("near", metres, None) if found.group(1) == "maxDistance" else ("near", None, metres)
+
+
+@lru_cache(256)
+def _name_of(geoproperty: str, terms: Terms) -> str:
+    return terms.name(checked_name(geoproperty))
 
 
 def read_place(geometry: str, coordinates: Any) -> dict[str, Any]:
@@ -125,11 +145,10 @@ def _bounds(place: dict[str, Any], asked: bytes) -> Box | None:
 
 def is_there(geo: Geo, doc: Doc) -> bool:
     """Tell whether any place of the entity lies as it is asked for; an entity without one never does."""
-    return any(
-        _lies(geo, instance["value"])
-        for instance in doc["attrs"].get(geo.name, ())
-        if instance["type"] == "GeoProperty"
-    )
+    for instance in doc["attrs"].get(geo.name, ()):
+        if instance["type"] == "GeoProperty" and _lies(geo, instance["value"]):
+            return True
+    return False
 
 
 def _lies(geo: Geo, value: dict[str, Any]) -> bool:
@@ -269,3 +288,15 @@ def _box_around(bounds: Box | None, metres: float) -> Box | None:
     wider = more / math.cos(math.radians(max(abs(south), abs(north))))
     west, east = west - wider, east + wider
     return None if west < -180.0 or east > 180.0 else (west, south, east, north)
+
+
+def _ellipse_in(box: Box, center: Point) -> Box | None:
+    """Return the ellipse that just fits into the box around all that is near a centre; None where the box is too large.
+
+    Of two places the distance on the sphere is at least that on a flat map on which a degree of longitude is as short as
+    where the box is farthest from the equator, but for the square of their angle: in boxes that are no larger than this,
+    that is a tenth of the thousandth part by which the box is wider than it must be.
+    """
+    west, south, east, north = box
+    wide, high = (east - west) / 2, (north - south) / 2
+    return None if max(wide, high) > _ELLIPSE_DEG else (*center, wide, high)

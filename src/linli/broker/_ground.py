@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -141,7 +141,7 @@ class Ground:
             for stored in page:
                 yield stored
 
-    async def _pages(self, tenant: str, find: Find, first: int = PAGE) -> AsyncIterator[list[Stored]]:
+    async def _pages(self, tenant: str, find: Find, first: int = PAGE) -> AsyncGenerator[list[Stored]]:
         """Yield what the store finds, page by page, letting others have the loop after each."""
         after, size = 0, min(first, PAGE)
         while True:

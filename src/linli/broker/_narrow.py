@@ -33,7 +33,7 @@ class Narrowing:
         known = query.worked_out.find
         if known is None or known[0] is not self:
             known = query.worked_out.find = (self, self._anywhere(query))
-        return known[1]._replace(box=query.geo.box) if query.geo else known[1]
+        return known[1]._replace(box=query.geo.box, ellipse=query.geo.ellipse) if query.geo else known[1]
 
     def _anywhere(self, query: Query) -> Find:
         """Return what to ask the store if the place of a query did not matter."""

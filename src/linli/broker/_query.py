@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from linli.store import Find
@@ -100,12 +100,14 @@ Node = Exists | Compare | TypeIs | ScopeIs | And | Or
 class WorkedOut:
     """What follows from everything in a query but its place: it is worked out once for all places that are asked for.
 
-    `find`: what to ask the store, and who knows so.
+    `find`: what to ask the store, and who knows so. `passed`: who saw that the filter may be asked, for which purpose and
+    with a place under which name.
     """
 
     paths: tuple[Path, ...] | None = None
     hops: int = 0
     find: tuple[object, Find] | None = None
+    passed: set[tuple[object, str | None, str | None]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,7 @@ class Query:
         """Return the same query with another place."""
         if geo is self.geo:
             return self
-        placed = replace(self, geo=geo)
+        placed = Query(self.types, self.ids, self.pattern, self.any_of, self.q, self.scopes, geo)
         object.__setattr__(placed, "worked_out", self.worked_out)
         return placed
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge, nsmallest
 from typing import Any
@@ -29,6 +29,8 @@ from ._terms import Terms
 #: how far into an order somebody may look: so many entities are held until the order of all is known
 ORDERED_MAX = 10_000
 _ORDERED_SPARE = 1000
+#: how many ways of asking one query are remembered as allowed
+PASSED_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,22 +48,25 @@ class Page:
 
 @dataclass(slots=True)
 class _Hit:
-    """A stored entity that `act` may see; its document is decoded when somebody needs it."""
+    """A stored entity that `act` may see; its document is decoded, and what is known of it looked up, when somebody needs
+    it. `expires`: a part of it will expire."""
 
     stored: Stored
-    known: Known
     decision: Decision
+    expires: bool
     doc: Doc | None = None
+    known: Known | None = None
     seen: Seen | None = None
 
 
 @dataclass(slots=True)
 class Watch:
-    """How many candidates are fetched at once at first, and their ids when they are named; whether something that was
-    looked at will expire; which of those that are named were found not to fit."""
+    """How many candidates are fetched at once at first, and their ids when they are named; how many that fit are enough;
+    whether something that was looked at will expire; which of those that are named were found not to fit."""
 
     first: int = PAGE
     among: Sequence[str] | None = None
+    enough: int | None = None
     expires: bool = False
     gone: list[str] = field(default_factory=list)
 
@@ -142,13 +147,14 @@ class ReadingDoor(Ground):
         """
         self._check_query(act, query, projection, order, join)
         to_the_end = count or order is not None
-        watch = Watch(PAGE if to_the_end else offset + limit + 1, among)
-        find = self._wanted(act, query, terms, projection, watch)
-        hits, met = await (
-            _page(find, offset, limit, to_the_end=to_the_end)
-            if order is None
-            else self._ordered(act, find, order, offset, limit)
-        )
+        enough = offset + limit + 1
+        watch = Watch(PAGE, among) if to_the_end else Watch(enough, among, enough)
+        if order is None:
+            hits, met = await _page(self._wanted_pages(act, query, terms, projection, watch), offset, limit)
+        else:
+            hits, met = await self._ordered(
+                act, self._wanted(act, query, terms, projection, watch), order, offset, limit
+            )
         if join is None:
             bodies = [self._body(act, hit, terms, projection) for hit in hits]
         else:
@@ -191,9 +197,15 @@ class ReadingDoor(Ground):
     ) -> None:
         """Refuse what cannot be asked. Raises: as `query`."""
         _check_hops(max(query.hops, checked(projection).hops), join)
+        passed = query.worked_out.passed
+        question = (self._sight, act.purpose, query.geo.name if query.geo else None)
+        if order is None and question in passed:
+            return
         names = query.names() | (order.names() if order else frozenset())
         self._sight.check_purpose(act)
         self._sight.check_filter(act, names, types_of(query))
+        if order is None and len(passed) < PASSED_MAX:
+            passed.add(question)
 
     async def _visible(self, act: Act, entity_id: str, verb: Verb) -> tuple[Stored, Doc, Decision]:
         """Return an entity whole, for one who will change it. Raises: ResourceNotFound, NotAllowed."""
@@ -212,28 +224,42 @@ class ReadingDoor(Ground):
         self._sight.check_purpose(act)
         stored = await self._store.get(act.tenant, entity_id)
         hit = None if stored is None else self._hit(act, stored, "read", self._allow.always(act, "read"))
-        if hit is None or (types is not None and not self._fits_alone(Query(types=types), hit)):
+        if hit is None or (types is not None and not self._fits_alone(act, Query(types=types), hit)):
             raise ResourceNotFound
         return hit
 
-    def _hit(self, act: Act, stored: Stored, verb: Verb, always: Decision | None = None) -> _Hit | None:
+    def _hit(
+        self, act: Act, stored: Stored, verb: Verb, always: Decision | None = None, *, inside: bool = False
+    ) -> _Hit | None:
         """Return what `act` may see of a stored entity; None when it is none of his, or has expired.
 
-        `always`: trust's answer, where it is the same for every entity.
+        `always`: trust's answer, where it is the same for every entity. `inside`: its document will be looked at anyhow.
         """
+        if inside and always is not None:
+            expires = may_expire(stored)
+            doc = self._doc(stored) if expires else decoded(stored)
+            return None if doc is None else _Hit(stored, always, expires, doc)
         known, doc = self._answers.known(act.tenant, stored, self._clock.now_us()), None
         if known is None:
             doc = self._doc(stored)
             if doc is None:
                 return None
-            until_us = expiry_us(decoded(stored)) if may_expire(stored) else None
-            known = Known(stored.row, stored.version, tuple(doc["type"]), until_us)
-        if always is not None:
-            return _Hit(stored, known, always, doc)
-        if known.thing is None:
-            known.thing = self._sight.thing(doc or decoded(stored))
-        decision = self._allow.allows(act, verb, known.thing)
-        return _Hit(stored, known, decision, doc) if decision.ok else None
+            known = _new_known(stored, doc)
+        decision = always
+        if decision is None:
+            if known.thing is None:
+                known.thing = self._sight.thing(doc or decoded(stored))
+            decision = self._allow.allows(act, verb, known.thing)
+            if not decision.ok:
+                return None
+        return _Hit(stored, decision, known.until_us is not None, doc, known)
+
+    def _known(self, act: Act, hit: _Hit) -> Known:
+        """Return what is known of an entity, whose answers are kept there."""
+        if hit.known is None:
+            known = self._answers.known(act.tenant, hit.stored, self._clock.now_us())
+            hit.known = known or _new_known(hit.stored, hit.doc or decoded(hit.stored))
+        return hit.known
 
     def _seen(self, act: Act, hit: _Hit) -> Seen:
         if hit.seen is None:
@@ -255,13 +281,14 @@ class ReadingDoor(Ground):
     def _body(self, act: Act, hit: _Hit, terms: Terms, projection: Projection) -> bytes:
         """Return an entity as JSON; nothing when nothing is left of it. Raises: PurposeMissing, NotAllowed."""
         way = self._answers.way((terms, projection, hit.decision.shown, act.purpose))
-        answer = hit.known.views.get(way)
+        known = self._known(act, hit)
+        answer = known.views.get(way)
         if answer is None:
             answer = b""
             if projection.fits(self._seen(act, hit).shown):
                 shown, stored = self._check_asked(act, hit, projection), hit.stored
                 answer = write_json(rendered(shown, stored.created_us, stored.modified_us, terms, projection))
-            self._answers.keep(act.tenant, hit.stored, hit.known, way=way, answer=answer)
+            self._answers.keep(act.tenant, hit.stored, known, way=way, answer=answer)
         return answer
 
     async def _joined(
@@ -296,38 +323,54 @@ class ReadingDoor(Ground):
         watch: Watch | None = None,
     ) -> AsyncIterator[_Hit]:
         """Yield the entities that `act` may list, that fit, and of which something is left."""
-        watch = watch or Watch()
+        async for hits in self._wanted_pages(act, query, terms, projection, watch or Watch()):
+            for hit in hits:
+                yield hit
+
+    async def _wanted_pages(
+        self, act: Act, query: Query, terms: Terms, projection: Projection, watch: Watch
+    ) -> AsyncIterator[list[_Hit]]:
+        """Yield the same, those of each page of candidates together; nothing is looked at when there are enough."""
         through = [path for path in query.paths if path.beyond is not None] if query.hops else []
 
         async def fetch(ids: list[str]) -> Mapping[str, Judged]:
             watch.expires = True  # what is linked is not watched
             return {hit.stored.entity_id: self._to_judge(act, hit) for hit in await self._looked_up(act, ids)}
 
-        always = self._allow.always(act, "list")
-        among = watch.among
+        always, inside, whole = self._allow.always(act, "list"), query.asks_inside, projection.whole
+        among, left = watch.among, watch.enough
         pages = self._narrowed(act, query, watch.first) if among is None else self._named(act.tenant, among, watch)
         async for page in pages:
+            hits: list[_Hit] = []
             for stored in page:
-                hit, fits = self._hit(act, stored, "list", always), False
+                hit, fits = self._hit(act, stored, "list", always, inside=inside), False
                 if hit is not None:
-                    watch.expires = watch.expires or hit.known.until_us is not None
+                    watch.expires = watch.expires or hit.expires
                     linked = await reached(self._to_judge(act, hit), through, fetch) if through else ALONE
                     fits = self._fits(act, query, hit, linked)
-                if hit is not None and fits and (projection.whole or self._body(act, hit, terms, projection)):
-                    yield hit
+                if hit is not None and fits and (whole or self._body(act, hit, terms, projection)):
+                    hits.append(hit)
+                    if len(hits) == left:
+                        break
                 elif among is not None:
                     watch.gone.append(stored.entity_id)
+            yield hits
+            left = left and left - len(hits)
+            if left == 0:
+                await pages.aclose()
+                return
 
     def _fits(self, act: Act, query: Query, hit: _Hit, linked: Linked) -> bool:
         """Tell whether an entity fits a query."""
         if query.asks_inside:
             return wanted(query, *self._to_judge(act, hit), linked)
-        return self._fits_alone(query, hit)
+        return self._fits_alone(act, query, hit)
 
-    def _fits_alone(self, query: Query, hit: _Hit) -> bool:
+    def _fits_alone(self, act: Act, query: Query, hit: _Hit) -> bool:
         """Tell whether an entity fits a query that asks for no attribute, without decoding it."""
         stored = hit.stored
-        doc = {"id": stored.entity_id, "type": hit.known.types, "scope": stored.scopes, "attrs": {}}
+        types = self._known(act, hit).types
+        doc = {"id": stored.entity_id, "type": types, "scope": stored.scopes, "attrs": {}}
         return wanted(query, doc, stored.created_us, stored.modified_us)
 
     async def _ordered(
@@ -348,13 +391,15 @@ class ReadingDoor(Ground):
         held = sorted(held, key=_place)
         return [hit for _, _, hit in held[offset:wanted_first]], met
 
-    async def _narrowed(self, act: Act, query: Query, first: int = PAGE) -> AsyncIterator[list[Stored]]:
-        """Yield pages of candidates, `first` of them at once; who can only reach his own things gets them by keys of ownership."""
+    def _narrowed(self, act: Act, query: Query, first: int = PAGE) -> AsyncGenerator[list[Stored]]:
+        """Return pages of candidates, `first` of them at once; who can only reach his own things gets them by keys of ownership."""
         find = self._narrowing.find(query)
         if len(find.types) != 1 or find.ids or not self._allow.own_only(act, "list", find.types[0]):
-            async for page in self._pages(act.tenant, find, first):
-                yield page
-            return
+            return self._pages(act.tenant, find, first)
+        return self._own(act, find)
+
+    async def _own(self, act: Act, find: Find) -> AsyncGenerator[list[Stored]]:
+        """Yield the candidates that stand under a key of ownership, one by one."""
         own = {short for _, short in self._keys.of_type(find.types[0]) if short in OWNER_ATTRS}
         finds = [find._replace(keys=(*find.keys, (short, (act.who.id,)))) for short in sorted(own)]
         finds.append(find._replace(ids=(act.who.id,)))
@@ -365,7 +410,7 @@ class ReadingDoor(Ground):
                 last = stored.row
                 yield [stored]
 
-    async def _named(self, tenant: str, ids: Sequence[str], watch: Watch) -> AsyncIterator[list[Stored]]:
+    async def _named(self, tenant: str, ids: Sequence[str], watch: Watch) -> AsyncGenerator[list[Stored]]:
         """Yield pages of the entities of some ids in the order of these, and note the ids under which there is none."""
         at, size = 0, min(watch.first, PAGE)
         while at < len(ids):
@@ -377,16 +422,18 @@ class ReadingDoor(Ground):
             await asyncio.sleep(0)
 
 
-async def _page(find: AsyncIterator[_Hit], offset: int, limit: int, *, to_the_end: bool) -> tuple[list[_Hit], int]:
-    """Return a page, and how many were met: one more than the page holds, or all."""
+def _new_known(stored: Stored, doc: Doc) -> Known:
+    until_us = expiry_us(decoded(stored)) if may_expire(stored) else None
+    return Known(stored.row, stored.version, tuple(doc["type"]), until_us)
+
+
+async def _page(pages: AsyncIterator[list[_Hit]], offset: int, limit: int) -> tuple[list[_Hit], int]:
+    """Return a page, and how many were met in all."""
     hits: list[_Hit] = []
     met = 0
-    async for hit in find:
-        if offset <= met < offset + limit:
-            hits.append(hit)
-        met += 1
-        if met > offset + limit and not to_the_end:
-            break
+    async for found in pages:
+        hits += found[max(0, offset - met) : max(0, offset + limit - met)]
+        met += len(found)
     return hits, met
 
 

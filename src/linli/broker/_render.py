@@ -22,6 +22,9 @@ Children = Mapping[tuple[str, str], dict[str, Any]]
 _ALONE: Children = {}
 _TIMES = ("createdAt", "modifiedAt", "expiresAt")
 _KEPT_APART = frozenset({*_TIMES, "subs"})
+#: kinds of which an instance that says nothing but its value is shown as it stands in the document
+_AS_IT_STANDS = frozenset({"Property", "GeoProperty", "Relationship", "JsonProperty", "ListProperty"})
+_PLAIN_MEMBERS = 2
 
 
 def rendered(
@@ -39,7 +42,9 @@ def rendered(
     """
     if not projection.fits(doc):
         raise ResourceNotFound("The entity has none of the members that were asked for.")
-    entity = {key: value for key, value in _members(doc, terms).items() if projection.shows(key)}
+    entity, whole = _members(doc, terms), projection.whole
+    if not whole:
+        entity = {key: value for key, value in entity.items() if projection.shows(key)}
     if projection.sys_attrs:
         times = (created_us, modified_us, doc.get("expiresAt"))
         for name, at_us in zip(_TIMES, times, strict=True):
@@ -47,7 +52,7 @@ def rendered(
                 entity[name] = to_wire_time(at_us)
     writer = _Writer(terms, projection, created_us, children)
     for name, instances in doc["attrs"].items():
-        shown = _of_datasets(instances, projection) if projection.shows(name) else []
+        shown = _of_datasets(instances, projection) if whole or projection.shows(name) else []
         if shown:
             entity[terms.term(name)] = writer.attribute(name, shown)
     return entity if projection.place is None else _feature(doc, entity, projection.place)
@@ -95,9 +100,13 @@ class _Writer:
         self._since = created_us if projection.sys_attrs else None
         self._children = children
         self._simplified = projection.simplified
+        self._normalized = not (self._simplified or self._concise or projection.sys_attrs or children)
 
     def attribute(self, name: str, instances: list[Instance]) -> Any:
         """Return all instances of an attribute."""
+        first = instances[0]
+        if self._normalized and len(instances) == 1 and len(first) == _PLAIN_MEMBERS and first["type"] in _AS_IT_STANDS:
+            return first
         if not self._simplified:
             return one_or_all([self._instance(one, name) for one in instances])
         if len(instances) == 1 and "datasetId" not in instances[0]:

@@ -264,6 +264,8 @@ class Find(NamedTuple):
     `types`: any of these. `ids`: any of these. `keys`: each (name, values): any of the values.
     `scopes`: (scope, below): exactly that scope, or with below=True it and all under it; any of these.
     `box`: the location's box meets this one. `looks`: all of these, when a page is found; they do not count.
+    `ellipse`: lon, lat of its middle, half its width and half its height, in degrees: stands beside the box around it and
+    says that what lies in the corners of that box is not wanted; it does not count either.
     """
 
     types: tuple[str, ...] = ()
@@ -272,6 +274,7 @@ class Find(NamedTuple):
     scopes: tuple[tuple[str, bool], ...] = ()
     box: Box | None = None
     looks: tuple[Look, ...] = ()
+    ellipse: Box | None = None
 
 
 class Chain(Protocol):

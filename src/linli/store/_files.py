@@ -83,6 +83,8 @@ def open_writer(path: Path, sync: str, vfs: str | None) -> apsw.Connection:
 def open_reader(path: Path, vfs: str | None) -> apsw.Connection:
     """Open a connection that only reads; the writer's must be open already."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY, vfs=vfs)
+    # Else a statement with LIMIT ? is compiled anew each time it is run, for the planner looks at the number.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     _run(connection, _PRAGMAS)
     return connection
 

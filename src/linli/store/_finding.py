@@ -115,7 +115,7 @@ class Finder:
 
     def planning_count(self, tenant: str, find: Find) -> Planning:
         """Plan how to count all; the entities themselves are read only where a check needs them."""
-        ways = self._ways(tenant, find)
+        ways = self._ways(tenant, find._replace(ellipse=None))
         if find.ids or not ways:
             return self._plan_without_way(tenant, find, 0, ways)
         way, number = yield from self._narrowest(ways)
@@ -180,7 +180,7 @@ class Finder:
     def _ways(self, tenant: str, find: Find) -> list[_Way]:
         ways = [self._key_way(tenant, name, values) for name, values in find.keys]
         if find.box is not None:
-            ways.append(self._box_way(find.box))
+            ways.append(self._box_way(find.box, find.ellipse))
         if find.scopes:
             ways.append(self._scope_way(tenant, find.scopes))
         if find.types:
@@ -198,10 +198,14 @@ class Finder:
         number = self._sql["number_of_types"]
         return _Way(self._sql["rows_of_types"], values, self._sql["is_of_types"], values, walk, walk_values, number)
 
-    def _box_way(self, box: Box) -> _Way:
+    def _box_way(self, box: Box, ellipse: Box | None) -> _Way:
         west, south, east, north = box
-        values = (east, west, north, south)
-        return _Way(self._sql["rows_in_box"], values, self._sql["is_in_box"], values, is_of_tenant=False)
+        values: Values = (east, west, north, south)
+        rows, rows_values = self._sql["rows_in_box"], values
+        if ellipse is not None and "in_ellipse" in self._sql:
+            lon, lat, wide, high = ellipse
+            rows, rows_values = f"{rows} {self._sql['in_ellipse']}", (*values, lon, lon, wide, lat, lat, high)
+        return _Way(rows, rows_values, self._sql["is_in_box"], values, is_of_tenant=False)
 
     def _scope_way(self, tenant: str, wanted: tuple[tuple[str, bool], ...]) -> _Way:
         rows, checks = [], []

@@ -123,6 +123,9 @@ SELECT row FROM entity_scope WHERE tenant = ? AND scope >= ? AND scope < ?
 -- rows_in_box
 SELECT row FROM place WHERE west <= ? AND east >= ? AND south <= ? AND north >= ?
 
+-- in_ellipse
+AND pow(max(west - ?, ? - east, 0) / ?, 2) + pow(max(south - ?, ? - north, 0) / ?, 2) <= 1
+
 -- is_of_types
 EXISTS (SELECT 1 FROM entity_type AS t
     WHERE t.tenant = ? AND t.type IN (SELECT value FROM json_each(?)) AND t.row = e.row)

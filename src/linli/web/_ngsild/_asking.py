@@ -68,7 +68,7 @@ def wish_of(said: Said, terms: Terms, asked: Asked, caps: Caps) -> Wish:
     geo = geo_of(said, terms)
     if geo is None:
         return _wish(tuple(said.items()), terms, caps, geo_json=asked.geo_json, placed=False)
-    rest = tuple((name, text) for name, text in said.items() if name not in GEO)
+    rest = tuple([pair for pair in said.items() if pair[0] not in GEO])
     wish = _wish(rest, terms, caps, geo_json=asked.geo_json, placed=True)
     return Wish(wish.query.placed(geo), wish.projection, wish.order, wish.join)
 
@@ -96,10 +96,9 @@ def query_of(said: Said, terms: Terms, caps: Caps, any_of: tuple[Query, ...] = (
 
 def geo_of(said: Said, terms: Terms) -> Geo | None:
     """Return the place that is asked for, or None when none is. Raises: BadRequestData."""
-    geo = GEO & said.keys()
-    if not geo:
+    if GEO.isdisjoint(said):
         return None
-    if not {"georel", "geometry", "coordinates"} <= geo:
+    if not ("georel" in said and "geometry" in said and "coordinates" in said):
         raise BadRequestData("georel, geometry, coordinates: all three are needed.")
     return read_geo(said["georel"], said["geometry"], said["coordinates"], _place(said), terms)
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote, unquote_to_bytes, urlencode
 
 from linli.base import write_json
 from linli.base.errors import (
@@ -161,7 +161,7 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 @lru_cache(maxsize=1024)
 def _decoded(text: str) -> str:
-    return unquote(text.replace("+", " "), errors="strict") if "%" in text or "+" in text else text
+    return unquote_to_bytes(text.replace("+", " ")).decode() if "%" in text or "+" in text else text
 
 
 def number_of(said: Mapping[str, str], name: str, default: int, most: int) -> int:

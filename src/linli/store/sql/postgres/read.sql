@@ -1,6 +1,6 @@
 -- What PostgreSQL reads in its own words; all other queries are those of ../read.sql. Lists are arrays.
 -- "OFFSET 0" and "LIMIT 1" keep the planner from turning the order of a join round. There is no "look": to take a document apart here
--- costs as much as to send it and take it apart there.
+-- costs as much as to send it and take it apart there. Nor is there an "in_ellipse": its index knows places by boxes alone.
 
 -- numbers
 SELECT dataset_id, string_agg(int8send(dated_us), ''), string_agg(float8send(number), '') FROM (
@@ -74,4 +74,6 @@ rtrim(s.value, '/') || '/' = ?
 strpos(e.types, ?) > 0
 
 -- look
+
+-- in_ellipse
 
