@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import structlog
-
-from linli.base.errors import LinliError
 from linli.store import LogRow
 
 from . import _counts
 from ._counts import Counts
+from ._log_reader import LogReader
 from ._matching import Index
 from ._recent import FAREWELL, Key
 from ._subscription import KIND, Subscription
@@ -23,26 +22,24 @@ if TYPE_CHECKING:
     from ._notifying import NotifyingDoor
 
 ROWS_MAX = 1000
-SAVE_S = 0.1
 #: how long a start waits for what was written before
 CATCH_UP_S = 1.0
 #: subscriptions judged before others get their turn on the loop
 JUDGED_AT_ONCE = 50
 ROW_TYPE = f"record:{KIND}"
+READER = "notifications"
 
-log = structlog.get_logger("broker")
 
-
-class Follower:
+class Follower(LogReader):
     """Follows the log of one tenant."""
 
+    name = READER
+
     def __init__(self, door: NotifyingDoor, tenant: str, post: Post) -> None:
-        self.mailboxes: dict[str, Mailbox] = {}
+        super().__init__(door, tenant)
         self._door = door
-        self._tenant = tenant
         self._post = post
         self.index = door.index()
-        self._seq = 0
         #: the last position of the write that is being worked on: nobody may believe to be past it
         self._at = 0
         self._saved = 0
@@ -54,10 +51,8 @@ class Follower:
         self._gone: set[tuple[str, str]] = set()
         #: farewells by the position of their deletion: they go when everybody is told
         self._farewells: deque[tuple[int, str]] = deque()
-        self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        """Take in all subscriptions and begin to read."""
+    async def _begin(self) -> None:
         self._seq = self._at = self._saved = await self._door.beginning(self._tenant)
         counts = await self._door.kept_counts(self._tenant)
         async for record in self._door.subscription_records(self._tenant):
@@ -70,27 +65,9 @@ class Follower:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CATCH_UP_S):
                 await self._catch_up(head)
-        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._keep())]
 
-    async def stop(self) -> None:
-        """End, and keep what was counted."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        for mailbox in self.mailboxes.values():
-            await mailbox.end()
-        with contextlib.suppress(LinliError):
-            await self._save()
-
-    async def settled(self) -> None:
-        """Return when all rows are read and every mailbox is empty or waits for a later moment."""
-        for mailbox in self.mailboxes.values():
-            if mailbox.resting:
-                mailbox.wake()
-        head = await self._door.head(self._tenant)
-        while self._seq < head or not all(one.idle or one.resting for one in self._busy.values()):  # noqa: ASYNC110 - only tests and headless runs wait here
-            await asyncio.sleep(0.001)
+    def _telling_now(self) -> Iterable[Mailbox]:
+        return self._busy.values()
 
     # reading
 
@@ -99,22 +76,7 @@ class Follower:
         while self._seq < head and (rows := await self._door.old_rows(self._tenant, self._seq, head)):
             await self._take(rows)
 
-    async def _follow(self) -> None:
-        failures = 0
-        while True:
-            try:
-                await self._door.wait(self._tenant, self._seq)
-                await self._read_on()
-                failures = 0
-            except Exception:
-                failures += 1
-                log.exception("broker.notifications.failed", tenant=self._tenant, seq=self._seq)
-                await asyncio.sleep(min(60.0, 0.05 * 2 ** min(failures, 12)))
-
-    async def _read_on(self) -> None:
-        """Read what is new, as far as its writers know already that it stands."""
-        head = await self._door.head(self._tenant)
-        await asyncio.sleep(0)
+    async def _read_to(self, head: int) -> None:
         self._seq = self._at = self._door.changes.passed(self._tenant, self._seq)
         if self._seq < head:
             await self._take(await self._door.old_rows(self._tenant, self._seq, head))
@@ -207,17 +169,11 @@ class Follower:
         if mailbox.subscription.id in self.mailboxes:
             self._changed[mailbox.subscription.id] = mailbox
 
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(SAVE_S)
-            cursor = self._cursor()
-            while self._farewells and self._farewells[0][0] <= cursor:
-                self._gone.add((FAREWELL, self._farewells.popleft()[1]))
-            if self._changed or self._gone or cursor - self._saved >= ROWS_MAX:
-                try:
-                    await self._save()
-                except LinliError as error:
-                    log.warning("broker.notifications.save_failed", tenant=self._tenant, error=error.message)
+    def _must_save(self) -> bool:
+        cursor = self._cursor()
+        while self._farewells and self._farewells[0][0] <= cursor:
+            self._gone.add((FAREWELL, self._farewells.popleft()[1]))
+        return bool(self._changed or self._gone or cursor - self._saved >= ROWS_MAX)
 
     def _cursor(self) -> int:
         """Return up to where nobody needs the log again."""

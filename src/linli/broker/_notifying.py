@@ -18,14 +18,14 @@ from linli.trust import Act
 
 from . import _counts
 from ._counts import Counts
-from ._following import ROWS_MAX, Follower, log
+from ._following import READER, ROWS_MAX, Follower
 from ._judging import JudgingDoor
+from ._log_reader import log
 from ._matching import Index
 from ._recent import FAREWELL, earlier_farewells
 from ._subscription import KIND, Subscription
 from ._telling import Mailbox, Post
 
-READER = "notifications"
 #: pause before new rows are read, so that under load they come many at a time
 LINGER_S = 0.005
 LOOK_S = 1.0
@@ -133,13 +133,6 @@ class NotifyingDoor(JudgingDoor):
     def index(self) -> Index:
         """Return an index for subscriptions."""
         return Index(self._names.short)
-
-    async def new_rows(self, tenant: str, seq: int) -> list[LogRow]:
-        """Return rows after a position, waiting until there are any; only such whose writers know that they stand."""
-        await self.wait(tenant, seq)
-        head = await self._store.head(tenant)
-        await asyncio.sleep(0)
-        return await self.old_rows(tenant, seq, head)
 
     async def old_rows(self, tenant: str, seq: int, head: int) -> list[LogRow]:
         """Return up to ROWS_MAX rows after a position, up to another."""

@@ -7,22 +7,19 @@ last decides the reason: newlyMatching for a source it did not hear of, noLonger
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from collections.abc import Iterable
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 import orjson
 
-from linli.base.errors import LinliError, ResourceNotFound
+from linli.base.errors import ResourceNotFound
 from linli.store import Change, DropRecord, LogRow, PutRecord
 from linli.trust import Act, Principal, Thing
 
 from ._counts import Counts
-from ._following import SAVE_S, log
+from ._log_reader import LogReader
 from ._noticing import letter
-from ._notifying import LOOK_S
 from ._source_form import TYPE, rendered_source
 from ._source_matching import SourceQuery, pieces_wanted
 from ._source_query import subscribed_sources
@@ -174,62 +171,35 @@ class SourceNotifyingDoor(SourceSubscriptionDoor):
         )
 
 
-class _SourceFollower:
+class _SourceFollower(LogReader):
     """Follows the registrations of one tenant."""
 
+    name = READER
+
     def __init__(self, door: SourceNotifyingDoor, tenant: str, post: Post) -> None:
-        self.mailboxes: dict[str, Mailbox] = {}
+        super().__init__(door, tenant)
         self._door = door
-        self._tenant = tenant
         self._post = post
         self._subscribed: dict[str, _Subscribed] = {}
         self._told: dict[str, Told] = {}
         #: what a subscriber will have been told as soon as everything up to a position was
         self._telling: dict[str, tuple[int, Told]] = {}
-        self._seq = 0
         self._changed: set[str] = set()
         self._gone: set[str] = set()
-        self._tasks: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
-        """Take in all subscriptions and begin to read."""
+    async def _begin(self) -> None:
         self._seq = await self._door.source_beginning(self._tenant)
         async for kept in self._door.source_subscriptions(self._tenant):
             subscribed = await self._door.subscribed(kept)
             if subscribed is not None:
                 self._take_in(subscribed, await self._door.source_state(self._tenant, kept.record.record_id))
-        self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._keep())]
-
-    async def stop(self) -> None:
-        """End, and keep what was counted."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        for mailbox in self.mailboxes.values():
-            await mailbox.end()
-        with contextlib.suppress(LinliError):
-            await self._save()
-
-    async def settled(self) -> None:
-        """Return when all rows are read and every mailbox is empty or waits for a later moment."""
-        for mailbox in self.mailboxes.values():
-            mailbox.wake()
-        head = await self._door.head(self._tenant)
-        while self._seq < head or not all(one.idle or one.resting for one in self.mailboxes.values()):  # noqa: ASYNC110 - only tests and headless runs wait here
-            await asyncio.sleep(0.001)
 
     # reading
 
-    async def _follow(self) -> None:
-        while True:
-            try:
-                for row in await self._door.new_rows(self._tenant, self._seq):
-                    await self._take(row)
-                    self._seq = row.seq
-            except Exception:  # noqa: BLE001 - the driver goes on, and tries the same row again
-                log.exception("broker.source_notifications.failed", tenant=self._tenant, seq=self._seq)
-                await asyncio.sleep(LOOK_S)
+    async def _read_to(self, head: int) -> None:
+        for row in await self._door.old_rows(self._tenant, self._seq, head):
+            await self._take(row)
+            self._seq = row.seq
 
     async def _take(self, row: LogRow) -> None:
         if row.type == f"record:{KIND}":
@@ -319,14 +289,8 @@ class _SourceFollower:
 
     # keeping
 
-    async def _keep(self) -> None:
-        while True:
-            await asyncio.sleep(SAVE_S)
-            if self._changed or self._gone:
-                try:
-                    await self._save()
-                except LinliError as error:
-                    log.warning("broker.source_notifications.save_failed", tenant=self._tenant, error=error.message)
+    def _must_save(self) -> bool:
+        return bool(self._changed or self._gone)
 
     async def _save(self) -> None:
         changed, self._changed = self._changed & self.mailboxes.keys(), set()
