@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from linli.store import Stored
 from linli.trust import Thing
 
+from ._person import Whose
+
 VIEWS_MAX = 8
 #: how many ways of asking are told apart before all of them are forgotten
 WAYS_MAX = 4096
@@ -20,14 +22,15 @@ _ENTRY_BYTES = 600
 @dataclass(slots=True)
 class Known:
     """What is known of one version of an entity without decoding it: its types (names in documents), when it must be
-    looked at again because a part of it expires, what trust asks about, and rendered answers (b"" = nothing is left
-    of it)."""
+    looked at again because a part of it expires, what trust asks about, whose data it holds, and rendered answers (b"" =
+    nothing is left of it)."""
 
     row: int
     version: int
     types: tuple[str, ...]
     until_us: int | None = None
     thing: Thing | None = None
+    whose: Whose | None = None
     views: dict[int, bytes] = field(default_factory=dict)
     bytes_kept: int = _ENTRY_BYTES
 

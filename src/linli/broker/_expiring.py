@@ -29,7 +29,7 @@ ROWS_AT_ONCE = 1000
 #: how many rows may lie behind the durable cursor when nothing expires
 CURSOR_EVERY = 10_000
 
-#: takes away what has expired under an id of a tenant; there is one for each name of a timer
+#: takes away what has expired under an id of a tenant; there is one for each name of a timer (up to its first dot)
 Expirer = Callable[[str, str], Awaitable[None]]
 
 _REAPER = Principal("engine:expiry", "engine", ("/",))
@@ -121,7 +121,7 @@ class ExpiringDoor(Ground):
         expired = 0
         while rows := await self._store.log_since(tenant, seq, limit=ROWS_AT_ONCE):
             for row in rows:
-                expirer = self._expirers.get(row.attrs[0]) if row.kind == "timer" else None
+                expirer = self._expirers.get(row.attrs[0].partition(".")[0]) if row.kind == "timer" else None
                 if expirer is not None:
                     await expirer(tenant, row.entity_id)
                     expired += 1

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import orjson
 
 from linli.base import Clock, Ids
 from linli.base.errors import AlreadyExists, Conflict, LinliError, NotAllowed, ResourceNotFound
-from linli.store import Change, Committed, Fact, Find, Put, Store, Stored
+from linli.store import Change, Committed, Fact, Find, Put, Store, Stored, Timer
 from linli.trust import Act, AllowTable, Decision, Thing, Verb
 from linli.vocab import Vocab
 
@@ -21,6 +23,7 @@ from ._contexts import Contexts, Fetching
 from ._keys import Keys
 from ._lines import Lines, Turn
 from ._log import Log
+from ._person import Persons
 from ._plain import Doc, alive, decoded, may_expire
 from ._recent import Recent
 from ._sight import Sight
@@ -63,11 +66,12 @@ class Ground:
         default_context: str = "linli",
         fetching: Fetching | None = None,
         caps: Caps | None = None,
+        zone: str = "Asia/Shanghai",
     ) -> None:
         """Stand on a store. `home_scope`: where entities of ours belong that come without a scope.
 
         `contexts`: further @context documents by URL. `fetching`: how others may be fetched; without it none is.
-        `caps`: how large what comes in may be.
+        `caps`: how large what comes in may be. `zone`: time zone of the people here, by which their days begin and end.
         `default_context`: which context holds for requests that name none, "linli" (ours) or "core" (the bare standard).
         """
         self.ids = ids
@@ -82,7 +86,8 @@ class Ground:
         self._allow = allow
         self._clock = clock
         self._home_scope = home_scope
-        self._sight = Sight(vocab)
+        self.persons = Persons(vocab, clock, ZoneInfo(zone))
+        self._sight = Sight(vocab, self.persons)
         self._names = self._sight.names
         self._keys = Keys(vocab, self._names)
         self._answers = Answers(DEFAULT_ANSWERS_BYTES)
@@ -108,7 +113,13 @@ class Ground:
             self._tenants.update(await self._store.tenants())
         return tenant in self._tenants
 
+    def _reminders(self, _: Change) -> tuple[Timer, ...]:
+        """Return the timers that a change needs so that nothing is kept for too long."""
+        return ()
+
     async def _commit(self, change: Change) -> Committed:
+        if reminders := self._reminders(change):
+            change = replace(change, set_timers=(*change.set_timers, *reminders))
         dull = self.changes.dull(change)
         images = {} if dull is not None else await self.changes.drawn(self._store, change)
         try:
@@ -117,6 +128,8 @@ class Ground:
         except (Conflict, AlreadyExists, ResourceNotFound) as error:
             raise Lost(error) from error
         self.changes.keep(images)
+        for put in change.puts:
+            self.persons.take_put(change.tenant, put)
         if dull is not None:
             self.changes.note_dull(change, committed.seq, dull)
         return committed

@@ -136,7 +136,7 @@ class JudgingDoor(SubscriptionDoor, IdentityDoor):
 
     def _seen_by(self, view: View, event: Event, doc: Doc) -> Seen | None:
         """Return what a subscriber may see of an entity before or after a write; None when it is nothing."""
-        key = (view, "after" if doc is event.after else "before")
+        key = (view, "after" if doc is event.after else "before", self._agreed(view))
         if key not in event.known:
             act = view.act
             decision = self._allow.always(act, "read") or self._allow.allows(act, "read", self._sight.thing(doc))
@@ -146,7 +146,7 @@ class JudgingDoor(SubscriptionDoor, IdentityDoor):
 
     def _as_seen(self, view: View, event: Event) -> Event:
         """Return a write as far as a subscriber may see it: what is hidden pulls no trigger and is not told."""
-        key = (view, "event")
+        key = (view, "event", self._agreed(view))
         if key not in event.known:
             seen = [None if doc is None else self._seen_by(view, event, doc) for doc in (event.before, event.after)]
             before, after = (None if one is None else one.shown for one in seen)
@@ -154,6 +154,10 @@ class JudgingDoor(SubscriptionDoor, IdentityDoor):
             event.known[key] = event if whole else replace(event, before=before, after=after, known={})
         as_seen: Event = event.known[key]
         return as_seen
+
+    def _agreed(self, view: View) -> int:
+        """Return what moves whenever anybody says what his data may be used for: what was found out before is stale."""
+        return self.persons.consents.generation(view.act.tenant, view.act.purpose)
 
     def _fetching(self, subscription: Subscription) -> Any:
         async def fetch(ids: list[str]) -> Mapping[str, Judged]:
@@ -171,6 +175,8 @@ class JudgingDoor(SubscriptionDoor, IdentityDoor):
         roots: list[Judged] = []
         for event in events:
             seen = self._as_seen(subscription.view, event)
+            if seen is not event and not fires(subscription, seen):
+                continue  # somebody withdrew his consent since it was judged
             if event.after is None:
                 gone = None if seen.before is None else deleted_entity(subscription, seen, seen.before)
                 data += [] if gone is None else [gone]

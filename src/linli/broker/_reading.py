@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge, nsmallest
 from typing import Any
@@ -280,8 +280,8 @@ class ReadingDoor(Ground):
 
     def _body(self, act: Act, hit: _Hit, terms: Terms, projection: Projection) -> bytes:
         """Return an entity as JSON; nothing when nothing is left of it. Raises: PurposeMissing, NotAllowed."""
-        way = self._answers.way((terms, projection, hit.decision.shown, act.purpose))
         known = self._known(act, hit)
+        way = self._answers.way((terms, projection, hit.decision.shown, act.purpose, self._bound(act, hit)))
         answer = known.views.get(way)
         if answer is None:
             answer = b""
@@ -290,6 +290,15 @@ class ReadingDoor(Ground):
                 answer = write_json(rendered(shown, stored.created_us, stored.modified_us, terms, projection))
             self._answers.keep(act.tenant, hit.stored, known, way=way, answer=answer)
         return answer
+
+    def _bound(self, act: Act, hit: _Hit) -> Hashable:
+        """Return what an answer hangs on beside the entity: what persons agreed to, and whether they ask themselves."""
+        if act.purpose is None:
+            return None
+        known = self._known(act, hit)
+        if known.whose is None:
+            known.whose = self.persons.whose(hit.doc or decoded(hit.stored))
+        return self.persons.bound(act, self._names.type_of(list(known.types)), known.whose)
 
     async def _joined(
         self, act: Act, hits: list[_Hit], terms: Terms, projection: Projection, join: Join

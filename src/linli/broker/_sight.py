@@ -15,6 +15,7 @@ from linli.trust import Act, Decision, Shown, Thing
 from linli.vocab import Attribute, EntityType, Vocab
 
 from ._names import Names
+from ._person import Grounds, Persons
 from ._plain import VALUE_MEMBER, Doc, Instance, Plain
 
 #: relationships by which a thing is somebody's own
@@ -42,9 +43,10 @@ class Seen:
 class Sight:
     """Knows owners, privacy classes, purposes and masks of what the vocabulary describes."""
 
-    def __init__(self, vocab: Vocab) -> None:
-        """Take classes and masks from this vocabulary."""
+    def __init__(self, vocab: Vocab, persons: Persons | None = None) -> None:
+        """Take classes and masks from this vocabulary; `persons`: who agreed to what, None = nobody is asked."""
         self.names = Names(vocab)
+        self._persons = persons
         self._purposes = frozenset(vocab.lists["purpose"].codes)
         self._owners = {short: self.names.inner(short) for short in OWNER_ATTRS if vocab.iri_of(short)}
 
@@ -69,10 +71,11 @@ class Sight:
         if act.purpose is not None and act.purpose not in self._purposes:
             raise NotAllowed("Linli-Purpose: no such purpose; the list stands in the vocabulary.")
 
-    def seen(self, doc: Doc, decision: Decision, act: Act, rule: PurposeRule) -> Seen:
+    def seen(self, doc: Doc, decision: Decision, act: Act, rule: PurposeRule, whole: Doc | None = None) -> Seen:
         """Return the document as `act` may see it: a purpose opens those personal attributes that may be used for it.
 
-        Of types that are not ours, and of own additions x_…, only those see attributes who see everything.
+        Of types that are not ours, and of own additions x_…, only those see attributes who see everything. `whole`: the
+        document that says whose data these are, where `doc` is a part of it.
         """
         entity_type = self.names.type_of(doc["type"])
         if decision.shown == "full" and (entity_type is None or rule == "ignore"):
@@ -80,11 +83,16 @@ class Sight:
         shown: dict[str, list[Instance]] = {}
         judged: dict[str, list[Instance]] = {}
         withheld: set[str] = set()
+        grounds = self._grounds(act, entity_type, whole or doc) if rule == "apply" else None
         for name, instances in doc["attrs"].items():
             attribute = self.names.attribute(entity_type, name)
+            if grounds is not None and attribute is not None and not grounds.opens(attribute):
+                continue
             share = _share(attribute, decision.shown, act.purpose, rule)
             if share == "open":
-                shown[name] = judged[name] = instances
+                shown[name] = instances
+                if grounds is None or not grounds.minor or attribute is None or attribute.pii == "none":
+                    judged[name] = instances  # a child is never found, ranked or compared by what is known of it
             elif share == "withheld":
                 withheld.add(name)
             elif share == "masked" and attribute is not None:
@@ -94,6 +102,11 @@ class Sight:
         if len(judged) == len(doc["attrs"]):
             return Seen(doc, doc)
         return Seen({**doc, "attrs": shown}, {**doc, "attrs": judged}, frozenset(withheld))
+
+    def _grounds(self, act: Act, entity_type: EntityType | None, doc: Doc) -> Grounds | None:
+        if self._persons is None or entity_type is None:
+            return None
+        return self._persons.grounds(act, entity_type, doc)
 
     def check_asked(self, act: Act, seen: Seen, asked: frozenset[str] | None, omitted: frozenset[str]) -> None:
         """Refuse what was asked for and is withheld only because of the purpose; `asked` None = all attributes.
@@ -126,8 +139,8 @@ class Sight:
                 raise PurposeMissing(f"{ours[0].name} is personal: send the header Linli-Purpose.")
             raise NotAllowed(f"{ours[0].name} is not open for this purpose.")
 
-    def check_write_purpose(self, act: Act, entity_type: EntityType, inner_names: list[str]) -> None:
-        """Refuse to write personal attributes without a purpose, or for one that they do not serve.
+    def check_write_purpose(self, act: Act, entity_type: EntityType, inner_names: list[str], scopes: list[str]) -> None:
+        """Refuse to write personal attributes without a purpose, or for one that they do not serve in these scopes.
 
         Raises: PurposeMissing, NotAllowed: with the attribute's name.
         """
@@ -139,6 +152,8 @@ class Sight:
                 raise PurposeMissing(f"{attribute.name} is personal: send the header Linli-Purpose.")
             if act.purpose not in attribute.purpose:
                 raise NotAllowed(f"{attribute.name} may be written for {', '.join(attribute.purpose)} only.")
+            if self._persons is not None and not self._persons.may_collect(act, attribute, scopes):
+                raise NotAllowed(f"{attribute.name}: no order that is in force here allows it.")
 
 
 def _share(attribute: Attribute | None, shown: Shown, purpose: str | None, rule: PurposeRule) -> str:

@@ -274,9 +274,8 @@ class Mailbox:
         if self._failing and self._too_old(jobs[-1]):
             log.warning("broker.notification.given_up", subscription=subscription.id, seq=jobs[-1].seq)
             return jobs
-        letter = await self._write(subscription, jobs)
         failures = 0
-        while letter is not None and not await self._tried(letter, jobs[-1].way):
+        while (letter := await self._write(subscription, jobs)) and not await self._tried(letter, jobs[-1].way):
             if self._too_old(jobs[-1]) or not self.subscription.works(clock.now_us()):
                 log.warning("broker.notification.given_up", subscription=subscription.id, seq=jobs[-1].seq)
                 break

@@ -184,7 +184,7 @@ class TimeReadingDoor(ReadingDoor):
         """
         names = [name for name in await self._history.names(act.tenant, subject) if name != SCOPE]
         blank: Attrs = {name: [{"type": "Property", "value": None}] for name in names}
-        seen = self._sight.seen({**subject.doc, "attrs": blank}, decision, act, "apply")
+        seen = self._sight.seen({**subject.doc, "attrs": blank}, decision, act, "apply", subject.doc)
         self._sight.check_asked(act, seen, projection.asked(), projection.omit)
         return list(seen.judged["attrs"])
 

@@ -253,7 +253,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
             return decision
         if entity_type.append_only and subject.stored is not None:
             raise NotAllowed(f"A {entity_type.name} is never changed; write a further one that corrects it.")
-        self._sight.check_write_purpose(act, entity_type, list(attrs))
+        self._sight.check_write_purpose(act, entity_type, list(attrs), subject.doc["scope"])
         said = {self._said(entity_type, name): instances for name, instances in attrs.items()}
         alive = {name: [one for one in instances if "null" not in one] for name, instances in said.items()}
         for name, instances in alive.items():

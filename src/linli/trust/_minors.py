@@ -41,13 +41,13 @@ def begin_us(day: date, zone: ZoneInfo) -> int:
 
 
 class Minors:
-    """The persons under 14, by id, with the moment at which each becomes 14 (None: no birth date is known)."""
+    """The persons under 14, by id, with the moment at which each becomes 14."""
 
     def __init__(self) -> None:
         """Know nobody."""
-        self._until: dict[tuple[str, str], int | None] = {}
+        self._until: dict[tuple[str, str], int] = {}
 
-    def take(self, tenant: str, person: str, until_us: int | None) -> None:
+    def take(self, tenant: str, person: str, until_us: int) -> None:
         """Take in a person under 14."""
         self._until[tenant, person] = until_us
 
@@ -57,7 +57,4 @@ class Minors:
 
     def is_minor(self, tenant: str, person: str, now_us: int) -> bool:
         """Tell whether somebody is under 14 now."""
-        if (tenant, person) not in self._until:
-            return False
-        until_us = self._until[tenant, person]
-        return until_us is None or now_us < until_us
+        return now_us < self._until.get((tenant, person), now_us)

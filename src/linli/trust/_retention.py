@@ -169,22 +169,21 @@ HOUR_US = 3600 * SECOND_US
 class Steady:
     """A clock that believes no leap at once, so that a wrong clock deletes nothing early.
 
-    Whoever has not looked for longer than `slack_us` cannot tell whether so much time passed or the clock is wrong. So it
+    Whoever has not looked for longer than the slack cannot tell whether so much time passed or the clock is wrong. So it
     takes the time on from where it was, for as long as the gap is wide and at most a day; who sees by then that the clock
     is wrong has lost nothing. A clock that went back was put right, and is believed.
     """
 
-    def __init__(self, seen_us: int | None, slack_us: float = HOUR_US) -> None:
+    def __init__(self, seen_us: int | None) -> None:
         """Go on from `seen_us`, when somebody looked last; None: nobody ever did."""
         self.seen_us = seen_us
-        self._slack_us = slack_us
         self._behind_us = 0
         self._until_us = 0
 
-    def look(self, now_us: int) -> int:
-        """Return the moment that may be believed, given what the clock shows."""
+    def look(self, now_us: int, slack_us: float = HOUR_US) -> int:
+        """Return the moment that may be believed, given what the clock shows; `slack_us`: no wonder if so much passed."""
         gap_us = 0 if self.seen_us is None else now_us - self.seen_us
-        if gap_us > self._slack_us:
+        if gap_us > slack_us:
             self._behind_us += gap_us
             self._until_us = now_us + min(gap_us, DAY_US)
         elif gap_us < 0 or now_us >= self._until_us:
