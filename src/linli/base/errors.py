@@ -11,6 +11,7 @@
     │   └── TooManyResults           NGSI-LD: more than the cap and no paging possible
     ├── ResourceNotFound        404
     │   └── NonexistentTenant
+    ├── MethodNotAllowed        405
     ├── AlreadyExists           409
     ├── Conflict                409  somebody else was first; nothing was written
     │   ├── OfferGone                the offer is answered, timed out or withdrawn
@@ -124,6 +125,12 @@ class NonexistentTenant(ResourceNotFound):
     """This tenant does not exist."""
 
     code = "NonexistentTenant"
+
+
+class MethodNotAllowed(LinliError):
+    """This method is not for this path; the header Allow names those that are."""
+
+    status, code, family = 405, "MethodNotAllowed", OURS
 
 
 class AlreadyExists(LinliError):

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from linli.base import BODY_BYTES_MAX, read_json, write_json
-from linli.base.errors import InvalidRequest, LinliError, ResourceNotFound, TooLarge, TooOften
+from linli.base.errors import InvalidRequest, LinliError, MethodNotAllowed, ResourceNotFound, TooLarge, TooOften
 
 log = structlog.get_logger("web")
 
@@ -56,7 +56,9 @@ async def on_any_error(request: Request, error: Exception) -> Response:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """Answer a path that there is not, or a method that is not for it."""
     if isinstance(error, HTTPException) and error.status_code == 405:
-        return Response(status_code=405, headers=dict(error.headers or {}))
+        refused = problem(MethodNotAllowed())
+        refused.headers.update(error.headers or {})
+        return refused
     return problem(ResourceNotFound(f"There is no page or route {request.url.path} here."))
 
 
