@@ -24,12 +24,14 @@ _STYLE = Path(__file__).parent / "templates" / "health.css"
 
 @dataclass(slots=True)
 class Health:
-    """What is asked for it. `limits`: settings that bound something; `more`: figures of the rooms above the broker."""
+    """What is asked for it. `limits`: settings that bound something; `more`: figures of the rooms above the broker.
+    `open`: nobody signs in here, which the page says."""
 
     broker: Broker
     trouble: Callable[[], str | None]
     limits: Mapping[str, object]
     more: Callable[[], Awaitable[Mapping[str, object]]] | None = None
+    open: bool = False
 
     def routes(self) -> list[Route]:
         """Return the routes of the health page."""
@@ -45,7 +47,7 @@ class Health:
         if "text/html" not in request.headers.get("accept", ""):
             return answer(state, status)
         language = language_of(request)
-        return Response(_page(state, language), status, PAGE_HEADERS, media_type="text/html")
+        return Response(_page(state, language, is_open=self.open), status, PAGE_HEADERS, media_type="text/html")
 
     async def style(self, _: Request) -> Response:
         """Give the health page its style."""
@@ -67,7 +69,7 @@ class Health:
         }
 
 
-def _page(state: Mapping[str, Any], language: str) -> str:
+def _page(state: Mapping[str, Any], language: str, *, is_open: bool) -> str:
     words = texts(language)
     environment = Environment(
         loader=PackageLoader("linli.web", "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
@@ -76,6 +78,7 @@ def _page(state: Mapping[str, Any], language: str) -> str:
     figures |= {name: state[name] for name in ("dispatchBehind",) if name in state}
     return environment.get_template("health.html").render(
         state=state,
+        open=is_open,
         figures={f"health.figure.{name}": value for name, value in figures.items()},
         t=lambda key: words[key],
         limit_word=lambda name: words.get(f"health.limit.{name}", name),
