@@ -28,7 +28,7 @@ from bench._stats import in_pairs, report, spread
 from linli.base import Ids, SteppedClock, WallClock, write_json
 from linli.broker import Broker, Draft
 from linli.store import MemoryStore, SqliteStore
-from linli.trust import Act, AllowTable, Identity, NodeSecret, Principal
+from linli.trust import Act, Identity, NodeSecret, Policies, Principal
 from linli.vocab import vocabulary
 from linli.web import Asking, BrokerApp, BrokerDoors, Health
 from linli.web._ngsild import NgsiLd
@@ -103,7 +103,7 @@ class Server:
 
 def a_broker(store: SqliteStore) -> Broker:
     clock = SteppedClock(1_795_400_107_000_000)
-    return Broker(store, vocabulary(), AllowTable(), clock, ids=Ids("370102"), home_scope="/cn/r37/r3701/r370102")
+    return Broker(store, vocabulary(), Policies(clock), clock, ids=Ids("370102"), home_scope="/cn/r37/r3701/r370102")
 
 
 def a_call(name: int) -> Draft:

@@ -32,7 +32,7 @@ from linli.dispatch._rehearsal import LoadKinds
 from linli.packs import Packs
 from linli.store import SqliteStore
 from linli.travel import Network
-from linli.trust import Act, AllowTable, NodeSecret, Principal
+from linli.trust import Act, NodeSecret, Policies, Principal
 from linli.vocab import vocabulary
 
 FRAME_RUNS = 1
@@ -122,7 +122,7 @@ def _presses(network: Network, places: np.ndarray, count: int, folder: Path) -> 
 async def _pressed(network: Network, places: np.ndarray, count: int, folder: Path) -> tuple[list[float], list[float]]:
     clock = FastClock(time.time_ns() // 1000)
     store = SqliteStore.open(folder / "bench.db")
-    ids, allow = Ids("990101000000", seeded(1)), AllowTable()
+    ids, allow = Ids("990101000000", seeded(1)), Policies(clock)
     broker = Broker(store, vocabulary(), allow, clock, ids=ids, home_scope=SCOPE)
     dispatch = Dispatch(
         broker, allow, network, Packs.load(), clock, ids, NodeSecret(None), policy="open", home_scope=SCOPE

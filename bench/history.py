@@ -22,7 +22,7 @@ from bench._stats import report, spread
 from linli.base import SECOND_US, Ids, SteppedClock, to_wire_time
 from linli.broker import Broker, Evolutions, Projection, read_span
 from linli.store import SqliteStore
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 
 FRAME_RUNS = 1
@@ -80,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(dir=RUNS) as folder, asyncio.Runner() as runner:
         store = SqliteStore.open(Path(folder) / "linli.db")
         clock = SteppedClock(START_US)
-        broker = Broker(store, vocabulary(), AllowTable(), clock, ids=Ids("370102"), home_scope="/cn/r37")
+        broker = Broker(store, vocabulary(), Policies(clock), clock, ids=Ids("370102"), home_scope="/cn/r37")
         sizes = [size for size in (100, 1_000, 10_000, 100_000) if size < options.instances] + [options.instances]
         for size in sizes:
             runner.run(filled(broker, size))

@@ -26,7 +26,7 @@ from linli.base import Ids, WallClock, read_json
 from linli.broker import Broker
 from linli.egress import Egress, Request
 from linli.store import SqliteStore
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 
 FRAME_RUNS = 1
@@ -99,7 +99,7 @@ class Node:
         self.store = SqliteStore.open(folder / f"{name}.db")
         self.egress = Egress(["127.0.0.1"])
         self.broker = Broker(
-            self.store, vocabulary(), AllowTable(), WallClock(), ids=Ids("370102"), home_scope="/cn/r37",
+            self.store, vocabulary(), Policies(WallClock()), WallClock(), ids=Ids("370102"), home_scope="/cn/r37",
             default_context="core", egress=self.egress,
         )  # fmt: skip
         self.terms = self.broker.contexts.default

@@ -16,7 +16,7 @@ from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
 from linli.store import Store, open_store
 from linli.travel import Network
-from linli.trust import Act, AllowTable, Identity, NodeSecret, Principal
+from linli.trust import Act, Identity, NodeSecret, Policies, Principal
 from linli.vocab import vocabulary
 from linli.web import (
     HOSTS,
@@ -153,7 +153,7 @@ async def build(plan: Plan) -> Node:
     settings = plan.settings
     store = await _opened(settings, plan.data, plan.sync)
     clock = plan.city_clock(await _last_moment_us(store))
-    allow, secret = AllowTable(), NodeSecret(plan.data / "node.secret")
+    allow, secret = Policies(clock, zone=_zone(settings[NODE_ZONE])), NodeSecret(plan.data / "node.secret")
     ids = Ids(settings[NODE_CODE], seeded(plan.seed) if plan.seed is not None else None)
     egress = _egress(settings)
     broker = _broker(settings, store, clock, allow=allow, ids=ids, egress=egress)
@@ -251,7 +251,7 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
         settings,
         store,
         plan.clock,
-        allow=AllowTable(),
+        allow=Policies(plan.clock, zone=_zone(settings[NODE_ZONE])),
         ids=Ids(settings[NODE_CODE]),
         egress=egress,
         contexts=contexts,
@@ -305,7 +305,7 @@ def _broker(
     store: Store,
     clock: Clock,
     *,
-    allow: AllowTable,
+    allow: Policies,
     ids: Ids,
     egress: Egress,
     contexts: Mapping[str, Path] | None = None,

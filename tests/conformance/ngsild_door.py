@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 from linli.base import Ids, SteppedClock, read_json, write_json
 from linli.broker import Broker
 from linli.store import MemoryStore
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 from linli.web._ngsild import NgsiLd
 
@@ -54,7 +54,7 @@ class Door:
         self.clock = SteppedClock(START_US)
         self.store = store = MemoryStore()
         self.broker = Broker(
-            store, vocabulary(), AllowTable(), self.clock, ids=Ids("370102"), home_scope=HOME, **options
+            store, vocabulary(), Policies(self.clock), self.clock, ids=Ids("370102"), home_scope=HOME, **options
         )
         self.app = NgsiLd(self.broker, lambda _: Act(self.who, purpose))
 

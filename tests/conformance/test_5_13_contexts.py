@@ -14,7 +14,7 @@ from ngsild_door import CORE, HOME, Door, Reply, car
 from linli.base import Ids, write_json
 from linli.base.errors import Unreachable
 from linli.broker import Broker, Fetching
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 from linli.web._ngsild import NgsiLd
 
@@ -257,7 +257,7 @@ def test_5_13_1_a_copy_outlives_the_process() -> None:
     use(door, URL)
     elsewhere.pages.clear()
     door.broker = Broker(
-        door.store, vocabulary(), AllowTable(), door.clock, ids=Ids("370102"), home_scope=HOME, default_context="core"
+        door.store, vocabulary(), Policies(door.clock), door.clock, ids=Ids("370102"), home_scope=HOME, default_context="core"
     )
     door.app = NgsiLd(door.broker, lambda _: Act(door.who))
     assert use(door, URL, 2).status == 201

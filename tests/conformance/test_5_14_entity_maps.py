@@ -12,7 +12,7 @@ from ngsild_door import CORE, START_US, Door, Reply, car
 from linli.base import SECOND_US, Ids, SteppedClock, to_wire_time
 from linli.broker import Broker, Caps, MapWish, Projection, Query, read_types
 from linli.store import open_store
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 
 NAME = "NGSILD-EntityMap"
@@ -418,7 +418,7 @@ def test_5_14_many_maps_made_at_once_are_no_more_than_are_kept(tmp_path: Path) -
     async def kept() -> int:
         store = await open_store(f"sqlite:///{tmp_path}/maps.db")
         ids, clock = Ids("370102"), SteppedClock(START_US)
-        broker = Broker(store, vocabulary(), AllowTable(), clock, ids=ids, home_scope="/cn", caps=Caps(maps=3))
+        broker = Broker(store, vocabulary(), Policies(clock), clock, ids=ids, home_scope="/cn", caps=Caps(maps=3))
         query, terms = Query(types=read_types("Vehicle", broker.contexts.default)), broker.contexts.default
 
         async def make() -> None:

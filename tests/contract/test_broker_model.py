@@ -53,8 +53,8 @@ from linli.broker._writing import (
     scope_removed,
     updated,
 )
-from linli.store import MemoryStore, Store, open_store
-from linli.trust import Act, Policies, Principal
+from linli.store import KeyBook, MemoryStore, Store, open_store
+from linli.trust import Act, Keys, Policies, Principal, Sealed
 from linli.vocab import vocabulary
 
 TERMS = Contexts(vocabulary(), {}, default="linli").default
@@ -331,7 +331,7 @@ def plainly(result: Any) -> Any:
 
 
 class SideBySide(RuleBasedStateMachine):
-    """The same history in a store in memory, in a file, and on servers; `counts` tells how much was compared."""
+    """The same history in a store in memory, in a file, on servers, and sealed; `counts` tells how much was compared."""
 
     def __init__(self, servers: Sequence[str], counts: Counter[str]) -> None:
         super().__init__()
@@ -341,6 +341,7 @@ class SideBySide(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.urls = [f"sqlite:///{Path(self.folder.name) / 'linli.db'}"]
         self.urls += [f"{server}&schema=broker_{next(_schemas)}" for server in servers]
+        self.urls += [f"sqlite:///{Path(self.folder.name) / 'sealed.db'}"]
         self.clock = SteppedClock(START_US)
         self.memory = MemoryStore()
         self.judge = Judge(TERMS, HOME, self.clock)
@@ -349,7 +350,9 @@ class SideBySide(RuleBasedStateMachine):
         self.brokers = [self.broker(store) for store in (self.memory, *self.engines)]
 
     async def opened(self) -> list[Store]:
-        return [await open_store(url, sync="off", bytes_cache_mb=1) for url in self.urls]
+        *clear, below = [await open_store(url, sync="off", bytes_cache_mb=1) for url in self.urls]
+        keys = Keys(KeyBook.open(Path(self.folder.name) / "keys.db", sync="off"), bytes(32))
+        return [*clear, Sealed(below, keys, vocabulary())]
 
     def broker(self, store: Store) -> Broker:
         return Broker(

@@ -6,7 +6,7 @@ from linli.base import Ids, WallClock
 from linli.broker import Broker
 from linli.client import AsyncNgsiLdClient
 from linli.store import MemoryStore
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 from linli.web._ngsild import NgsiLd
 
@@ -22,7 +22,7 @@ def a_broker() -> AsyncNgsiLdClient:
     broker = Broker(
         MemoryStore(),
         vocabulary(),
-        AllowTable(),
+        Policies(WallClock()),
         WallClock(),
         ids=Ids("990101000000"),
         home_scope="/cn/r99",

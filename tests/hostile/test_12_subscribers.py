@@ -15,7 +15,7 @@ from linli.base import Ids, WallClock
 from linli.broker import Broker
 from linli.egress import Egress
 from linli.store import MemoryStore
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 
 ADMIN = Act(Principal("operator", "operator", ("/",)))
@@ -28,7 +28,7 @@ class Node:
     def __init__(self, **options: Any) -> None:
         self.egress = Egress(["127.0.0.1"], connect_s=1.0, total_s=1.0)
         self.broker = Broker(
-            MemoryStore(), vocabulary(), AllowTable(), WallClock(), ids=Ids("370102"), home_scope="/cn/r37",
+            MemoryStore(), vocabulary(), Policies(WallClock()), WallClock(), ids=Ids("370102"), home_scope="/cn/r37",
             default_context="core", egress=self.egress, **options,
         )  # fmt: skip
         self.terms = self.broker.contexts.default

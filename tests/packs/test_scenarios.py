@@ -13,7 +13,7 @@ from linli.dispatch import CallRequest, Dispatch
 from linli.packs import Packs
 from linli.packs._scenario import ActForm, ScenarioForm
 from linli.store import MemoryStore
-from linli.trust import Act, AllowTable, NodeSecret, Principal
+from linli.trust import Act, NodeSecret, Policies, Principal
 from linli.vocab import vocabulary
 
 START_US = from_wire_time("2026-03-02T01:00:00Z")
@@ -52,11 +52,11 @@ class Stage:
     async def set_up(cls, skills: tuple[str, ...], story: ScenarioForm) -> Stage:
         clock = SteppedClock(START_US)
         ids = Ids("990101", seeded(7))
-        broker = Broker(MemoryStore(), vocabulary(), AllowTable(), clock, ids=ids, home_scope=SCOPE)
+        broker = Broker(MemoryStore(), vocabulary(), Policies(clock), clock, ids=ids, home_scope=SCOPE)
         drafts = [draft for one in story.helper for draft in _helper(one.name, one.minutes, skills)]
         if drafts:
             await broker.write(ENGINE, drafts)
-        dispatch = Dispatch(broker, AllowTable(), None, PACKS, clock, ids, NodeSecret(None), home_scope=SCOPE)
+        dispatch = Dispatch(broker, Policies(clock), None, PACKS, clock, ids, NodeSecret(None), home_scope=SCOPE)
         await dispatch.run_due()
         return cls(broker, dispatch, clock)
 

@@ -8,7 +8,7 @@ from typing import Any
 from linli.base import Ids, SteppedClock
 from linli.broker import Broker, Draft
 from linli.store import MemoryStore, Store
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 
 START_US = 1_795_400_107_000_000
@@ -31,7 +31,7 @@ class Desk:
 
 def a_desk(store: Store | None = None, **options: Any) -> Desk:
     store, clock = store or MemoryStore(), SteppedClock(START_US)
-    broker = Broker(store, vocabulary(), AllowTable(), clock, ids=Ids("370102"), home_scope=HOME, **options)
+    broker = Broker(store, vocabulary(), Policies(clock), clock, ids=Ids("370102"), home_scope=HOME, **options)
     return Desk(broker, store, clock)
 
 

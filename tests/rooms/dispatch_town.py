@@ -11,7 +11,7 @@ from linli.broker import Broker, Draft, Plain
 from linli.dispatch import CallRequest, Dispatch, Kind, Rung, Tuning
 from linli.dispatch._straight import StraightReach
 from linli.store import MemoryStore, Store
-from linli.trust import Act, AllowTable, NodeSecret, Principal
+from linli.trust import Act, NodeSecret, Policies, Principal
 from linli.vocab import vocabulary
 
 START_US = from_wire_time("2026-11-23T02:00:00Z")
@@ -81,7 +81,7 @@ class Town:
         self.store = store or MemoryStore()
         self.clock: Any = clock or SteppedClock(START_US)
         self.ids = Ids("990101000000", seeded(7))
-        self.allow = AllowTable()
+        self.allow = Policies(self.clock)
         self.secret = NodeSecret(None)
         self.broker = Broker(self.store, vocabulary(), self.allow, self.clock, ids=self.ids, home_scope=HOME_SCOPE)
         self.policy, self.tuning = policy, tuning

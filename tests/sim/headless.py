@@ -17,7 +17,7 @@ from typing import Any
 from linli.base import Ids, SteppedClock, read_json
 from linli.broker import TENANT, Broker
 from linli.store import LogRow, SqliteStore
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 
 RUN_S_MAX = 300.0
@@ -87,7 +87,8 @@ async def _read(folder: Path) -> Book:
         rows: list[LogRow] = []
         while page := await store.log_since(TENANT, rows[-1].seq if rows else 0):
             rows += page
-        broker = Broker(store, vocabulary(), AllowTable(), SteppedClock(0), ids=Ids("990101000000"), home_scope="/cn")
+        clock = SteppedClock(0)
+        broker = Broker(store, vocabulary(), Policies(clock), clock, ids=Ids("990101000000"), home_scope="/cn")
         calls = [one.values for one in await broker.read_all(READING, "ServiceCall")]
         offers = [one.values for one in await broker.read_all(READING, "Offer")]
     finally:

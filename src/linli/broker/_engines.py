@@ -16,7 +16,7 @@ from ._ground import Ground
 from ._keys import key_text
 from ._names import inner_name
 from ._plain import Doc, Draft, Instance, Plain, decoded, drafted, plain_of
-from ._sight import thing_of_plain
+from ._thing import thing_of_plain
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import orjson
 from linli.base import Clock, Ids
 from linli.base.errors import AlreadyExists, Conflict, LinliError, NotAllowed, ResourceNotFound
 from linli.store import Change, Committed, Fact, Find, Put, Store, Stored, Timer
-from linli.trust import Act, AllowTable, Decision, Thing, Verb
+from linli.trust import Act, Decision, Policies, Thing, Verb
 from linli.vocab import Vocab
 
 from ._answers import Answers
@@ -57,7 +57,7 @@ class Ground:
         self,
         store: Store,
         vocab: Vocab,
-        allow: AllowTable,
+        allow: Policies,
         clock: Clock,
         *,
         ids: Ids,

@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from linli.base.errors import NotAllowed, PurposeMissing
-from linli.trust import Act, Decision, Shown, Thing
+from linli.trust import FULL, Act, Decision, Shown, Thing
 from linli.vocab import Attribute, EntityType, Vocab
 
 from ._names import Names
 from ._person import Grounds, Persons
-from ._plain import VALUE_MEMBER, Doc, Instance, Plain
+from ._plain import VALUE_MEMBER, Doc, Instance
+from ._thing import thing_of
 
-#: relationships by which a thing is somebody's own
+#: relationships by which the store finds what is somebody's own
 OWNER_ATTRS = ("caller", "forWhom", "assigned", "helper", "subject", "offeredTo", "members")
 
 #: side of a cell of the grid behind which exact places hide, in degrees: about 550 m north-south
@@ -48,23 +49,10 @@ class Sight:
         self.names = Names(vocab)
         self._persons = persons
         self._purposes = frozenset(vocab.lists["purpose"].codes)
-        self._owners = {short: self.names.inner(short) for short in OWNER_ATTRS if vocab.iri_of(short)}
 
     def thing(self, doc: Doc, attrs: tuple[str, ...] = ()) -> Thing:
-        """Return what trust needs to know of an entity."""
-        entity_type = self.names.type_of(doc["type"])
-        name = entity_type.name if entity_type else self.names.short(doc["type"][0])
-        return Thing(name, tuple(doc["scope"]), self.owners(doc), attrs)
-
-    def owners(self, doc: Doc) -> tuple[str, ...]:
-        """Return the ids of those whose own it is: the entity itself and the persons it names."""
-        owners = [doc["id"]]
-        attrs = doc["attrs"]
-        for name in self._owners.values():
-            for instance in attrs.get(name, ()):
-                target = instance.get("object")
-                owners.extend(target if isinstance(target, list) else (target,) if target else ())
-        return tuple(owners)
+        """Return what trust needs to know of an entity. `attrs`: short names of what a write touches."""
+        return thing_of(doc, self.names, attrs)
 
     def check_purpose(self, act: Act) -> None:
         """Refuse a purpose that is not in the closed list. Raises: NotAllowed."""
@@ -78,7 +66,7 @@ class Sight:
         document that says whose data these are, where `doc` is a part of it.
         """
         entity_type = self.names.type_of(doc["type"])
-        if decision.shown == "full" and (entity_type is None or rule == "ignore"):
+        if decision.shown == FULL and (entity_type is None or rule == "ignore"):
             return Seen(doc, doc)
         shown: dict[str, list[Instance]] = {}
         judged: dict[str, list[Instance]] = {}
@@ -88,11 +76,12 @@ class Sight:
             attribute = self.names.attribute(entity_type, name)
             if grounds is not None and attribute is not None and not grounds.opens(attribute):
                 continue
-            share = _share(attribute, decision.shown, act.purpose, rule)
+            pii = _class_of(attribute, grounds)
+            share = _share(attribute, pii, decision.shown, act.purpose, rule)
             if share == "open":
                 shown[name] = instances
-                if grounds is None or not grounds.minor or attribute is None or attribute.pii == "none":
-                    judged[name] = instances  # a child is never found, ranked or compared by what is known of it
+                if pii != "minor":  # a child is never found, ranked or compared by what is known of it
+                    judged[name] = instances
             elif share == "withheld":
                 withheld.add(name)
             elif share == "masked" and attribute is not None:
@@ -156,27 +145,25 @@ class Sight:
                 raise NotAllowed(f"{attribute.name}: no order that is in force here allows it.")
 
 
-def _share(attribute: Attribute | None, shown: Shown, purpose: str | None, rule: PurposeRule) -> str:
+def _class_of(attribute: Attribute | None, grounds: Grounds | None) -> str:
+    """Return the class of privacy of an attribute: of what is personal of a child, "minor"."""
+    if attribute is None or attribute.pii == "none":
+        return "none"
+    return "minor" if grounds is not None and grounds.minor else attribute.pii
+
+
+def _share(attribute: Attribute | None, pii: str, shown: Shown, purpose: str | None, rule: PurposeRule) -> str:
     """Return what becomes of an attribute: open, masked, withheld (by the purpose) or hidden (by the role)."""
     if attribute is None:
-        return "open" if shown == "full" else "hidden"
-    public = attribute.pii == "none"
-    if public and (shown == "full" or attribute.mask == "none"):
-        return "open"
-    if shown == "public":
+        return "open" if shown == FULL else "hidden"
+    if pii == "none":
+        return "open" if attribute.mask == "none" or shown == FULL else "hidden"
+    level = shown.of(pii)
+    if level == "hidden":
         return "hidden"
-    if not public and rule == "apply" and purpose not in attribute.purpose:
+    if rule == "apply" and purpose not in attribute.purpose:
         return "withheld"
-    return "open" if shown == "full" else "masked"
-
-
-def thing_of_plain(plain: Plain) -> Thing:
-    """Return what trust needs to know of an entity that was read in full."""
-    owners = [plain.id]
-    for short in OWNER_ATTRS:
-        target = plain.values.get(short)
-        owners.extend(target if isinstance(target, list) else (target,) if target else ())
-    return Thing(plain.type, plain.scopes, tuple(owners))
+    return "open" if level == "full" else "masked"
 
 
 def _masked(instance: Instance, mask: str) -> Instance | None:

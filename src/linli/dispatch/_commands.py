@@ -17,7 +17,7 @@ from weakref import WeakValueDictionary
 from linli.base import MINUTE_US, SECOND_US, Clock, Ids, Point, call_number, checked_point, distance_m, to_wire_time
 from linli.base.errors import BadRequestData, Conflict, NotAllowed, NotNow, OfferGone, ResourceNotFound, UnknownKind
 from linli.broker import Broker, Draft, Plain
-from linli.trust import Act, AllowTable, NodeSecret, Principal, Thing, Verb
+from linli.trust import FOREVER_US, Act, NodeSecret, Policies, Principal, Thing, Verb
 
 from ._areas import Areas
 from ._asks import Kinds, Mode, Reach
@@ -46,7 +46,7 @@ class Rooms:
     """What the commands stand on."""
 
     broker: Broker
-    allow: AllowTable
+    allow: Policies
     reach: Reach
     kinds: Kinds
     clock: Clock
@@ -206,7 +206,7 @@ class Commands:
         offer = Offer.read(plain)
         if act.who.id != offer.helper and act.who.role not in ("operator", "engine"):
             raise OfferGone
-        self._must(act, "act", Thing("Offer", plain.scopes, (offer.helper,)))
+        self._must(act, "act", Thing("Offer", plain.scopes, offered=(offer.helper,)))
         if offer.answer != "open" or offer.expires_us <= self._rooms.clock.now_us():
             raise OfferGone
         return offer, await self._call(offer.call)
@@ -332,7 +332,7 @@ class Commands:
             deeds.free(await self._helper_values(call.assigned), call.assigned)
         deeds.drop_call_timers(call, "deadline", rungs=len(self._driver.machine.ladder(call)))
         sheet = deeds.sheet(call)
-        sheet.values["offeredTo"] = None
+        sheet.values |= {"offeredTo": None, "closedAt": to_wire_time(deeds.now_us)}
         return sheet
 
     async def _depart(self, _: Act, call: Call, __: Mapping[str, Any], deeds: Deeds) -> None:
@@ -471,7 +471,8 @@ class Commands:
                 raise ResourceNotFound("There is no such call.")
             return frozenset()
         who, sides = act.who.id, set()
-        if who in (call.caller, call.for_whom, call.id) or f"caller:{who}" == call.caller:
+        mine = (call.caller, call.for_whom, call.id)
+        if who in mine or f"caller:{who}" == call.caller or (act.for_whom and act.for_whom in mine):
             sides.add("caller")
         if who == call.assigned:
             sides.add("helper")
@@ -483,9 +484,11 @@ class Commands:
 
 
 def thing_of(call: Call) -> Thing:
-    """Return what trust needs to know of a call: its caller, its helper and whoever is asked own it."""
-    owners = (call.id, call.caller, call.for_whom, call.assigned, *call.offered_to)
-    return Thing("ServiceCall", call.scopes, tuple(filter(None, owners)))
+    """Return what trust needs to know of a call: whose it is, who is asked, who comes, and whether it has ended."""
+    owners = tuple(filter(None, (call.id, call.caller, call.for_whom)))
+    workers = (call.assigned,) if call.assigned else ()
+    until_us = call.done_us or call.closed_us or FOREVER_US
+    return Thing("ServiceCall", call.scopes, owners, offered=call.offered_to, workers=workers, until_us=until_us)
 
 
 def _writer(act: Act) -> Act:

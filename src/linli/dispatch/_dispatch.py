@@ -9,7 +9,7 @@ from typing import Any
 
 from linli.base import Clock, Ids, code_of_scope
 from linli.broker import Broker
-from linli.trust import Act, AllowTable, NodeSecret
+from linli.trust import Act, NodeSecret, Policies
 
 from ._areas import Areas
 from ._asks import Kinds, Reach
@@ -28,7 +28,7 @@ class Dispatch:
     def __init__(  # noqa: PLR0917 - the rooms below, in the order of their floors
         self,
         broker: Broker,
-        allow: AllowTable,
+        allow: Policies,
         reach: Reach | None,
         kinds: Kinds,
         clock: Clock,

@@ -82,6 +82,7 @@ class Call:
     accepted_us: int = 0
     on_site_us: int = 0
     done_us: int = 0
+    closed_us: int = 0
     shortage: Mapping[str, Any] | None = None
     timeline: tuple[Mapping[str, Any], ...] = ()
 
@@ -114,6 +115,7 @@ class Call:
             accepted_us=_us(values, "acceptedAt"),
             on_site_us=_us(values, "onSiteAt"),
             done_us=_us(values, "doneAt"),
+            closed_us=_us(values, "closedAt"),
             shortage=values.get("shortage"),
             timeline=tuple(values.get("timeline") or ()),
         )

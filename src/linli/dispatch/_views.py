@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from linli.base import DEGREE_M, MINUTE_US, SECOND_US, from_wire_time, to_wire_time
+from linli.base import DEGREE_M, SECOND_US, from_wire_time, to_wire_time
 from linli.base.errors import InvalidRequest, NotAllowed, ResourceNotFound
 from linli.broker import Plain
-from linli.trust import Act, Thing
+from linli.trust import FULL, Act, Thing
 
 from . import _reasons, _wording
 from ._commands import CONFIRM_US, STAFF, Commands, Rooms, thing_of
@@ -24,7 +24,6 @@ from ._entities import OPEN_STATES, OVER, TAKEN, WAITING, Call, Helper, Offer
 
 CANDIDATES_MAX = 30
 ALL_STATES = frozenset((*WAITING, *TAKEN, *OVER))
-SHOWN_AFTER_US = 24 * 60 * MINUTE_US
 
 
 class Views:
@@ -124,15 +123,10 @@ class Views:
 
     def _sees(self, act: Act, call: Call) -> frozenset[str]:
         """Return which shares of a call the asker sees: `place` (and text), `names` (who comes), `all` (ids, candidates)."""
-        decision = self._rooms.allow.allows(act, "read", thing_of(call))
-        who, shares = act.who, set()
-        mine = who.id in (call.caller, call.for_whom, call.id) or f"caller:{who.id}" == call.caller
-        recent = not call.done_us or self._now() < call.done_us + SHOWN_AFTER_US
-        if mine or who.role in STAFF or (who.id == call.assigned and recent):
-            shares |= {"place", "names"}
-        if who.role in STAFF and decision.shown == "full":
-            shares.add("all")
-        return frozenset(shares)
+        shown = self._rooms.allow.allows(act, "read", thing_of(call)).shown
+        if shown != FULL:
+            return frozenset()
+        return frozenset({"place", "names", "all"} if act.who.role in STAFF else {"place", "names"})
 
     async def _open_offer(self, call: Call) -> Offer | None:
         if not call.offered_to or not call.offers:

@@ -1,13 +1,13 @@
 """trust: who may see and do what, deny by default, and who is signed in.
 
-Every door makes an `Act` (who, for what purpose) and asks `allows(act, verb, thing) -> Decision`; the Decision names
-the rule that decided, says how personal attributes may be shown, and carries the audit rows for the Change. In this
-release the answer comes from a small table; a later one asks policies behind the same question. trust never reads an
-entity by itself and never writes.
+Every door makes an `Act` (who, for what purpose) and asks `Policies.allows(act, verb, thing) -> Decision`. The rules are
+Cedar files in `policies/`, and what none of them permits is denied; the Decision names the rules that decided, says for
+each class of privacy how attributes may be shown, and carries the audit rows for the Change. For lists the same rules
+are worked out beforehand into a `Filter`. trust never decides about an entity by its personal values.
 """
 
-from ._allow import AllowTable
-from ._asked import Act, Decision, Principal, Shown, Thing, Verb
+from ._allow import Explanation, Filter, Policies, Reach, Rule
+from ._asked import FOREVER_US, FULL, MASKED, PUBLIC, Act, Decision, Level, Principal, Shown, Thing, Verb
 from ._audit import AuditEntry, audit_row, read_row, trace_of
 from ._chain import HASH, HashChain
 from ._checkpoints import WITNESS, Checkpoint, Notary, Witness, witness_at
@@ -29,15 +29,18 @@ __all__ = [
     "AT_HOME",
     "AT_WORK",
     "EPIDEMIC",
+    "FOREVER_US",
+    "FULL",
     "HASH",
     "IN_HOUSEHOLD",
     "KEK_FILE",
+    "MASKED",
+    "PUBLIC",
     "SHORTER",
     "SUITE",
     "UNDER_14",
     "WITNESS",
     "Act",
-    "AllowTable",
     "AuditEntry",
     "Checkpoint",
     "ConsentSaid",
@@ -45,10 +48,13 @@ __all__ = [
     "Decision",
     "Delegations",
     "Destroyed",
+    "Explanation",
     "Fault",
+    "Filter",
     "HashChain",
     "Identity",
     "Keys",
+    "Level",
     "Life",
     "Login",
     "Mandate",
@@ -57,9 +63,12 @@ __all__ = [
     "Notary",
     "Order",
     "Orders",
+    "Policies",
     "Principal",
     "Proven",
+    "Reach",
     "Retention",
+    "Rule",
     "Said",
     "Sealed",
     "Shown",

@@ -1,120 +1,163 @@
-"""Who may see and do what: in this release a small table; policies take its place behind the same question."""
+"""Who may see and do what: the one question that every door asks, answered by policies.
+
+For each role, verb and type Cedar is asked once what is left of the policies when nothing else is known (`_residual`):
+a few facts about asker, thing and moment. Which of them are true for a question is found out in plain Python; the first
+question of its kind goes to Cedar as a whole, and all others of the same kind get the same answer. If what Cedar says
+and what is left of the policies ever disagree, the answer is no. Nothing here knows a role, a type or a rule.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Literal
+from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from linli.base import within_scope
+from linli.base import MINUTE_US, SECOND_US, Clock
 
-from ._asked import Act, Decision, Principal, Shown, Thing, Verb
+from ._asked import Act, Decision, Thing, Verb
+from ._authz import FOLDER
+from ._residual import Moment, Question, Relation, atoms_of, holds, way, ways
+from ._rules import Residue, Rules
 
-Reach = Literal["all", "area", "own", "none"]
-#: role -> type -> verbs -> (reach, how personal attributes are shown). "*" stands for every other type.
-_Rule = tuple[frozenset[str], Reach, Shown]
-_READ = frozenset({"read", "list"})
-_WRITE = frozenset({"create", "change", "delete"})
-_ALL = _READ | _WRITE | {"act", "place"}
-#: what somebody makes for himself and nobody else knows of
-_OWN: tuple[_Rule, ...] = ((_READ | _WRITE, "own", "full"),)
-_OWN_TYPES = ("EntityMap", "Subscription")
-_OPEN_TYPES = ("Area", "Building", "Gate", "Provider", "ServiceKind", "Place")
-
-_TABLE: Mapping[str, Mapping[str, tuple[_Rule, ...]]] = {
-    "caller": {
-        "ServiceCall": ((frozenset({"place"}), "all", "public"), (frozenset({"read", "act"}), "own", "full")),
-        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "public"),)),
-    },
-    "resident": {
-        "ServiceCall": (
-            (frozenset({"place"}), "all", "full"),
-            (_READ | {"act"}, "own", "full"),
-        ),
-        "Resident": ((_READ, "own", "full"),),
-        "Household": ((_READ, "own", "full"),),
-        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "public"),)),
-    },
-    "helper": {
-        "ServiceCall": (
-            (frozenset({"place"}), "all", "full"),
-            (_READ | {"act"}, "own", "full"),
-        ),
-        "Offer": ((_READ | {"act"}, "own", "full"),),
-        "Helper": ((_READ | {"act"}, "own", "full"),),
-        "Shift": ((_READ, "own", "full"),),
-        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "public"),)),
-    },
-    "community_worker": {
-        "ServiceCall": ((_READ | {"act"}, "area", "full"), (frozenset({"place"}), "all", "full")),
-        "Offer": ((_READ | {"act"}, "area", "full"),),
-        "Helper": ((_READ, "all", "masked"),),
-        "Shift": ((_READ, "all", "masked"),),
-        "Resident": ((_READ, "area", "masked"),),
-        "Household": ((_READ, "area", "masked"),),
-        "Dwelling": ((_READ, "area", "masked"),),
-        **dict.fromkeys(_OWN_TYPES, _OWN),
-        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "full"),)),
-    },
-    "city_official": {
-        "ServiceCall": ((_READ, "area", "public"),),
-        "Offer": ((_READ, "area", "public"),),
-        "Helper": ((_READ, "area", "public"),),
-        "Shift": ((_READ, "area", "public"),),
-        **dict.fromkeys(_OWN_TYPES, _OWN),
-        **dict.fromkeys(_OPEN_TYPES, ((_READ, "all", "full"),)),
-    },
-    "device": {
-        "ServiceCall": ((frozenset({"place"}), "all", "public"), (frozenset({"read"}), "own", "public")),
-    },
-    "administrator": {"*": ((_ALL, "all", "full"),)},
-    "operator": {"*": ((_ALL, "all", "full"),)},
-    "engine": {"*": ((_ALL, "all", "full"),)},
-}
+_DAY_US = 24 * 60 * MINUTE_US
+#: of a question to which no moment matters
+NO_MOMENT = Moment(0, 0, 0)
+_PERSONAL: frozenset[Relation] = frozenset({"owners", "offered", "workers"})
 
 
-class AllowTable:
-    """Answers from the table above; what is not in it is denied."""
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Things whose `relation` holds one of `values`: scopes at or above theirs, or ids."""
+
+    relation: Relation
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which things of one type somebody may do something to, for a whole list of them.
+
+    `reaches`: where to look, for everything that fits lies within one of them; None = it may lie anywhere.
+    """
+
+    act: Act
+    moment: Moment
+    residue: Residue
+    reaches: tuple[Reach, ...] | None
+
+    def fits(self, thing: Thing) -> bool:
+        """Tell whether a thing is one of them, by what is left of the policies alone."""
+        question = Question(self.act.who, thing, self.act, self.moment)
+        return self.residue.judged(self.residue.facts(question)).ok
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule as it bore on a question. `facts`: what it looks at, and whether that is so."""
+
+    name: str
+    says: str
+    permits: bool
+    held: bool
+    facts: tuple[tuple[str, bool], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why an answer is what it is: the decision, and every rule that could have decided."""
+
+    decision: Decision
+    rules: tuple[Rule, ...]
+
+
+class Policies:
+    """Answers by policies. What none of them permits is denied."""
+
+    def __init__(self, clock: Clock, *, zone: str = "Asia/Shanghai", folder: Path = FOLDER) -> None:
+        """Load the policies. `clock`: the city's time, by which things end; `zone`: where days begin at midnight.
+
+        Raises: StartError: a policy is wrong.
+        """
+        self._clock = clock
+        self._zone = ZoneInfo(zone)
+        self._folder = folder
+        self._rules = _loaded(folder)
+        self._today = (0, 0)
 
     def allows(self, act: Act, verb: Verb, thing: Thing) -> Decision:
         """Decide whether `act` may do `verb` to `thing`."""
-        rules = _TABLE.get(act.who.role, {})
-        best: Decision | None = None
-        for verbs, reach, shown in (*rules.get(thing.type, ()), *rules.get("*", ())):
-            if verb in verbs and _reaches(act.who, reach, thing):
-                decision = Decision(ok=True, policy=f"{act.who.role}.{thing.type}.{verb}.{reach}", shown=shown)
-                if shown == "full":
-                    return decision
-                best = best or decision
-        return best or Decision(ok=False, policy=f"{act.who.role}.{thing.type}.{verb}.none")
+        if verb == "create" and len(thing.scopes) > 1:
+            return self._everywhere(act, thing)
+        residue = self._rules.residue(act.who.role, verb, thing.type)
+        question = Question(act.who, thing, act, self._moment() if residue.timed else NO_MOMENT)
+        facts = residue.facts(question)
+        return residue.decided.get(facts) or self._rules.decided(residue, facts, question)
 
     def always(self, act: Act, verb: Verb) -> Decision | None:
         """Return the one answer for everything there is; None where the answer depends on the thing."""
-        return _always(act.who.role, verb)
+        return self._rules.always(act.who.role, verb)
 
     def own_only(self, act: Act, verb: Verb, type_name: str) -> bool:
         """Tell whether `act` can reach at most its own things of this type: a list may then be narrowed to them."""
-        rules = _TABLE.get(act.who.role, {})
-        reaches = {r for verbs, r, _ in (*rules.get(type_name, ()), *rules.get("*", ())) if verb in verbs}
-        return reaches <= {"own"}
+        reaches = self.filter(act, verb, type_name).reaches
+        return reaches is not None and all(one.relation in _PERSONAL for one in reaches)
+
+    def may_ever(self, act: Act, verb: Verb, type_name: str) -> bool:
+        """Tell whether there can be anything of this type to which `act` may do `verb`."""
+        residue = self._rules.residue(act.who.role, verb, type_name)
+        return any(one.permits and one.tree is not False for one in residue.left)
+
+    def filter(self, act: Act, verb: Verb, type_name: str) -> Filter:
+        """Return which things of a type `act` may do `verb` to, before any of them is known."""
+        residue = self._rules.residue(act.who.role, verb, type_name)
+        moment = self._moment()
+        found = [ways(one.tree, residue.atoms) for one in residue.left if one.permits]
+        if None in found:
+            return Filter(act, moment, residue, None)
+        nothing = Question(act.who, Thing(type_name), act, moment)
+        names = sorted(frozenset[str]().union(*(one for one in found if one)))
+        reaches = (Reach(one.relation, tuple(filter(None, one.fact(nothing)))) for one in map(way, names))
+        return Filter(act, moment, residue, tuple(one for one in reaches if one.values))
+
+    def explain(self, act: Act, verb: Verb, thing: Thing) -> Explanation:
+        """Return the answer with every rule that bore on it, those that held first."""
+        residue = self._rules.residue(act.who.role, verb, thing.type)
+        facts = residue.facts(Question(act.who, thing, act, self._moment()))
+        rules = [
+            Rule(
+                one.name,
+                self._rules.policies[one.name].says,
+                one.permits,
+                holds(one.tree, facts),
+                tuple((residue.atoms[at].said, facts[at]) for at in sorted(atoms_of(one.tree))),
+            )
+            for one in residue.left
+        ]
+        rules.sort(key=lambda one: (not one.held, one.permits))
+        return Explanation(self.allows(act, verb, thing), tuple(rules))
+
+    def changed(self) -> None:
+        """Read the policies again and forget every answer. Raises: StartError: one is wrong; the old ones stay."""
+        self._rules = Rules(self._folder)
+
+    # inside
+
+    def _everywhere(self, act: Act, thing: Thing) -> Decision:
+        """Decide whether something may be made in all of its scopes: who may do so in one must not reach into others."""
+        decisions = [self.allows(act, "create", thing.within(scope)) for scope in thing.scopes]
+        return next((one for one in decisions if not one.ok), decisions[0])
+
+    def _moment(self) -> Moment:
+        now_us = self._clock.now_us()
+        if not self._today[0] <= now_us < self._today[1]:
+            midnight = datetime.fromtimestamp(now_us // SECOND_US, self._zone).replace(hour=0, minute=0, second=0)
+            after = midnight + timedelta(days=1)
+            self._today = (int(midnight.timestamp()) * SECOND_US, int(after.timestamp()) * SECOND_US)
+        return Moment(now_us - _DAY_US, *self._today)
 
 
-@lru_cache(256)
-def _always(role: str, verb: Verb) -> Decision | None:
-    for verbs, reach, shown in _TABLE.get(role, {}).get("*", ()):
-        if verb in verbs and reach == "all" and shown == "full":
-            return Decision(ok=True, policy=f"{role}.*.{verb}.all", shown="full")
-    return None
-
-
-def _reaches(who: Principal, reach: Reach, thing: Thing) -> bool:
-    if reach == "all":
-        return True
-    if reach == "own":
-        return who.id in thing.owners
-    return _meets(thing.scopes, who.scopes) or who.id in thing.owners
-
-
-def _meets(scopes: Iterable[str], areas: Iterable[str]) -> bool:
-    areas = tuple(areas)
-    return any(area == "/" or within_scope(scope, area) for scope in scopes for area in areas)
+@lru_cache(8)
+def _loaded(folder: Path) -> Rules:
+    return Rules(folder)

@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal, NamedTuple
 
 Verb = Literal["read", "list", "create", "change", "delete", "act", "place", "unmask", "export", "erase", "grant"]
 """`place`: press for help, by dispatch's door alone; `act`: take a step of one's own (accept, cancel, move ...);
 `unmask`: see in clear, for a reason that is said, what is shown masked; `export`, `erase`: all that is kept of a person;
 `grant`: give somebody an account, `Thing("Account", scopes, attrs=(role,))`."""
 
-Shown = Literal["full", "masked", "public"]
+Level = Literal["full", "masked", "hidden"]
+#: from the most to the least
+LEVELS: tuple[Level, ...] = ("full", "masked", "hidden")
+
+
+class Shown(NamedTuple):
+    """How attributes leave the house, by their class of privacy: in full, masked by their rule, or not at all."""
+
+    personal: Level
+    sensitive: Level
+    minor: Level
+
+    def of(self, pii: str) -> Level:
+        """Return how attributes of a class are shown; what is not personal always is."""
+        return "full" if pii == "none" else self[self._fields.index(pii)]
+
+    def joined(self, other: Shown) -> Shown:
+        """Return the more open of two, class by class."""
+        return Shown(*(min(pair, key=LEVELS.index) for pair in zip(self, other, strict=True)))
+
+
+FULL = Shown("full", "full", "full")
+MASKED = Shown("masked", "masked", "masked")
+PUBLIC = Shown("hidden", "hidden", "hidden")
 
 #: later than any moment that is ever written
 FOREVER_US = 1 << 62
@@ -72,18 +95,22 @@ class Thing:
     since_us: int = 0
     until_us: int = FOREVER_US
 
+    def within(self, scope: str) -> Thing:
+        """Return the same thing as if it stood in one scope alone."""
+        return replace(self, scopes=(scope,))
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer. `policy` names the rule that decided; `shown` says how personal attributes leave the house:
-    full, masked by their rule, or public (only attributes of privacy class none); `audit` rows go into the Change."""
+    """The answer. `policy` names the rules that decided; `shown` says how personal attributes leave the house; `audit`
+    rows go into the Change."""
 
     ok: bool
     policy: str
-    shown: Shown = "public"
+    shown: Shown = PUBLIC
     audit: tuple[bytes, ...] = field(default=())
 
     @property
     def mask(self) -> bool:
         """Whether the reader gets anything less than everything."""
-        return self.shown != "full"
+        return self.shown != FULL

@@ -13,7 +13,7 @@ from linli.broker import Broker, Plain
 from linli.dispatch import Dispatch
 from linli.packs import Packs
 from linli.travel import Network
-from linli.trust import AllowTable
+from linli.trust import Policies
 
 from ._asking import Asking
 from ._health import Health
@@ -30,7 +30,7 @@ class Doors:
     dispatch: Dispatch
     packs: Packs
     network: Network | None
-    allow: AllowTable
+    allow: Policies
     asking: Asking
     clock: Clock
     live: Live
