@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from declared import check_declared
+
 from linli.base import Ids, SteppedClock, read_json, write_json
 from linli.broker import Broker
 from linli.store import MemoryStore
@@ -99,6 +101,7 @@ class Door:
         await self.app(scope, receive, send)
         start, end = messages
         got = [(name.decode().lower(), value.decode()) for name, value in start["headers"]]
+        check_declared(method, path, start["status"], got, has_body=bool(end["body"]))
         return Reply(start["status"], got, end["body"])
 
     # shorthands

@@ -16,12 +16,15 @@ from linli.base import write_json
 from ._ngsild import ROUTES
 from ._ngsild._desk import Route, Routes
 from ._ngsild._http import ROOT
-from ._openapi_forms import ANSWERS, BODIES, HEADERS, NAMES, PARAMETERS, PROBLEMS, SCHEMAS
+from ._openapi_forms import ANSWERS, BODIES, HEADERS, NAMES, PARAMETERS, PROBLEMS, SCHEMAS, TOLD
 
 Json = dict[str, Any]
 
 _MEDIA = ("application/json", "application/ld+json")
+_GEO = "application/geo+json"
 _PROBLEM = "application/json"
+#: it can go by an entity map, but makes none
+_PURGE = ("DELETE", ("entities",))
 
 
 async def described(_: Request) -> Response:
@@ -49,6 +52,7 @@ def openapi(routes: Routes) -> bytes:
         "components": {
             "schemas": SCHEMAS,
             "parameters": {name: _header(name, *said) for name, said in HEADERS.items()},
+            "headers": {name: {"schema": schema, "description": said} for name, (schema, said) in TOLD.items()},
             "responses": {str(status): _answer(said, "Problem", (_PROBLEM,)) for status, said in PROBLEMS.items()},
         },
     }
@@ -81,8 +85,8 @@ def _operation(method: str, path: tuple[str, ...], route: Route) -> Json:
         "tags": [path[0]],
         "operationId": f"{route.handler.__module__.rpartition('.')[2].strip('_')}_{route.handler.__name__}",
         "summary": said.partition("\n")[0],
-        "parameters": list(_parameters(path, route)),
-        "responses": _responses(method, path, has_body=has_body),
+        "parameters": list(_parameters(method, path, route)),
+        "responses": _responses(method, path, route, has_body=has_body),
     }
     if has_body:
         name = BODIES.get((method, path), "Any")
@@ -91,7 +95,7 @@ def _operation(method: str, path: tuple[str, ...], route: Route) -> Json:
     return operation
 
 
-def _parameters(path: tuple[str, ...], route: Route) -> Iterator[Json]:
+def _parameters(method: str, path: tuple[str, ...], route: Route) -> Iterator[Json]:
     for said, name in zip(path, _names(path), strict=True):
         if said == "{}":
             schema = {"type": "string", "minLength": 1}
@@ -99,21 +103,46 @@ def _parameters(path: tuple[str, ...], route: Route) -> Iterator[Json]:
     for name in sorted(route.known):
         schema, meaning = PARAMETERS.get(name, ({"type": "string"}, ""))
         yield {"name": name, "in": "query", "schema": schema} | ({"description": meaning} if meaning else {})
-    yield from ({"$ref": f"#/components/parameters/{name}"} for name in HEADERS)
+    by_map = "entityMap" in route.known or (method, path) == _PURGE
+    named = (name for name in HEADERS if by_map or name != "NGSILD-EntityMap")
+    yield from ({"$ref": f"#/components/parameters/{name}"} for name in named)
 
 
-def _responses(method: str, path: tuple[str, ...], *, has_body: bool) -> Json:
-    good = ANSWERS.get((method, path), {200: "Any"} if method == "GET" else {204: ""})
-    bad = {400, 403, 404, 406, 413, 503, 504} | ({409, 411, 415, 422} if has_body else {422})
+def _responses(method: str, path: tuple[str, ...], route: Route, *, has_body: bool) -> Json:
+    good = dict(ANSWERS.get((method, path), {200: "Any"} if method == "GET" else {204: ""}))
+    if method == "GET" and 200 in good:
+        good[203] = good[200]
+    media = (*_MEDIA, _GEO) if route.geo else _MEDIA
+    bad = {400, 403, 404, 406, 413, 503, 504, 508} | ({409, 411, 415, 422} if has_body else {422})
     return {
-        **{str(status): _answer(_WORDS[status], name, _MEDIA) for status, name in sorted(good.items())},
+        **{
+            str(status): _answer(_WORDS[status], name, media) | _told(status, method, path, route)
+            for status, name in sorted(good.items())
+        },
         **{str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(bad)},
     }
+
+
+def _told(status: int, method: str, path: tuple[str, ...], route: Route) -> Json:
+    """Return the headers that an answer may have beside those of every answer."""
+    has_map = not route.known.isdisjoint({"entityMap", "entityMapLifetime"}) or (method, path) == _PURGE
+    there = {
+        "Content-Range": status == 206,
+        "Link": method == "GET" or path[-1] in ("query", "entityMaps"),
+        "Location": status == 201 and not has_map,
+        "NGSILD-EntityMap": has_map,
+        "NGSILD-Results-Count": "count" in route.known,
+        "NGSILD-Tenant": True,
+        "Preference-Applied": status in (200, 203),
+    }
+    names = [name for name, is_there in there.items() if is_there]
+    return {"headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names}}
 
 
 _WORDS = {
     200: "What was asked for.",
     201: "Created; Location says where, or the body which. Of a query: with a new entity map.",
+    203: "The same in the form of the older version that Prefer asked for.",
     204: "Done.",
     206: "The part of the time that Content-Range names; ask for the rest.",
     207: "Done in part; the body says what was not, and why.",

@@ -38,7 +38,19 @@ NAMES: Mapping[str, str] = {
 
 HEADERS: Mapping[str, tuple[Json, str]] = {
     "Link": (_TEXT, "URL of the @context by which names are meant, with rel http://www.w3.org/ns/json-ld#context."),
+    "NGSILD-EntityMap": (_TEXT, "Id of an entity map, by which the question is answered."),
     "NGSILD-Tenant": (_TEXT, "Whose entities; without it those of the default tenant."),
+}
+
+#: headers of answers
+TOLD: Mapping[str, tuple[Json, str]] = {
+    "Content-Range": (_TEXT, "Up to where in time the answer is complete."),
+    "Link": (_TEXT, "The @context by which names are meant, and the next and the previous page."),
+    "Location": (_TEXT, "Where that stands which was made."),
+    "NGSILD-EntityMap": (_TEXT, "Where the entity map stands by which it was answered."),
+    "NGSILD-Results-Count": (_whole(0, 1 << 53), "How many there are in all, when count=true asked so."),
+    "NGSILD-Tenant": (_TEXT, "The tenant that was named."),
+    "Preference-Applied": (_TEXT, "Which version the answer has the form of."),
 }
 
 PARAMETERS: Mapping[str, tuple[Json, str]] = {
@@ -287,7 +299,8 @@ BODIES: Mapping[Operation, str] = {
 ANSWERS: Mapping[Operation, Mapping[int, str]] = {
     ("POST", ("entities",)): {201: ""},
     ("GET", ("entities",)): {200: "list of Entity", 201: "list of Entity"},
-    ("GET", _ENTITY): {200: "Entity", 201: "Entity"},
+    ("DELETE", ("entities",)): {204: "", 207: "BatchOutcome"},
+    ("GET", _ENTITY): {200: "Entity"},
     ("POST", (*_ENTITY, "attrs")): {204: "", 207: "Left"},
     ("PATCH", (*_ENTITY, "attrs")): {204: "", 207: "Left"},
     ("GET", (*_ENTITY, "attrs", "{}")): {200: "Any"},
@@ -312,7 +325,7 @@ ANSWERS: Mapping[Operation, Mapping[int, str]] = {
     ("GET", ("jsonldContexts", "{}")): {200: "Object"},
     ("POST", ("temporal", "entities")): {201: "", 204: ""},
     ("GET", ("temporal", "entities")): {200: "list of Object", 201: "list of Object", 206: "list of Object"},
-    ("GET", _EVOLUTION): {200: "Object", 201: "Object", 206: "Object"},
+    ("GET", _EVOLUTION): {200: "Object", 206: "Object"},
     ("POST", (*_EVOLUTION, "attrs")): {204: ""},
     ("POST", ("temporal", "entityOperations", "query")): {
         200: "list of Object",
@@ -343,4 +356,5 @@ PROBLEMS: Mapping[int, str] = {
     422: "This optional part of the standard is not offered.",
     503: "A queue is full or the disk refuses; nothing was written. Come back later.",
     504: "An @context is not available.",
+    508: "The request was here before: brokers send it round in a circle.",
 }
