@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from broker_desk import EAST, ENGINE, HOME, START_US, WEST, Desk, a_call, a_desk, urn
+from broker_desk import ENGINE, HOME, START_US, WEST, Desk, a_call, a_desk, urn
 
 from linli.base import to_wire_time
 from linli.base.errors import NotAllowed
@@ -191,7 +191,7 @@ def test_a_node_that_starts_again_knows_who_agreed() -> None:
 
 
 @pytest.mark.parametrize(("born", "child"), [("2012-11-24", True), ("2012-11-23", False), ("2012-11-22", False)])
-def test_a_child_is_one_until_the_day_before_its_fourteenth_birthday(born: str, child: bool) -> None:  # noqa: FBT001
+def test_a_child_is_one_until_the_day_before_its_fourteenth_birthday(born: str, child: bool) -> None:
     async def story(desk: Desk) -> None:
         await desk.broker.write(ENGINE, [a_resident(birthDate=born, ageBand="u14"), the_signs(), a_consent(1)])
         assert (await pulse(desk, DOCTOR) is None) is child

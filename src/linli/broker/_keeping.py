@@ -26,6 +26,8 @@ from ._plain import Doc, Instance, decoded, stamped
 
 KEEP, AGE, ORDER_END = "keep", "age", "orderEnd"
 CLOCK, CLOCK_ID = "keeping", "clock"
+#: the type that says from when to when somebody lives here
+RELATION = "ResidencyRelation"
 HOUR_US = 3600 * SECOND_US
 #: how often it is noted up to when the clock was seen
 NOTE_US = HOUR_US // 6
@@ -94,6 +96,9 @@ class KeepingDoor(ExpiringDoor):
             entity_type = self._names.type_of(doc["type"])
             if entity_type is None:
                 return
+            if entity_type.name == RELATION:  # while it still says when he moved away
+                for person in self.persons.subjects(entity_type, doc):
+                    await self.keep(tenant, person)
             due = await self._due(tenant, entity_type, stored, doc, now_us)
             change = self._taken_away(act, entity_type, stored, doc, due)
             if change is not None:
@@ -135,7 +140,21 @@ class KeepingDoor(ExpiringDoor):
     # when a write is made
 
     def _reminders(self, change: Change) -> tuple[Timer, ...]:
-        return (*super()._reminders(change), *(timer for put in change.puts for timer in self._timers_of(put, change)))
+        timers = [timer for put in change.puts for timer in self._timers_of(put, change)]
+        timers += [
+            timer
+            for record in change.records
+            if isinstance(record, PutRecord) and record.kind == PAST
+            for timer in self._past_timers(record, change.at_us)
+        ]
+        return (*super()._reminders(change), *timers)
+
+    def _past_timers(self, record: PutRecord, at_us: int) -> Iterator[Timer]:
+        """Yield the timer by which the past of an entity is looked at that is no more."""
+        said = orjson.loads(record.doc)
+        entity_type = self._names.type_of(said["type"])
+        if entity_type is not None and self.retention.limits(entity_type.name):
+            yield _timer(record.record_id, entity_type.name, at_us, next(iter(said["scope"]), ""))
 
     def _timers_of(self, put: Put, change: Change) -> Iterator[Timer]:
         entity_type = next((one for name in put.types if (one := self._vocab.types.get(name)) is not None), None)
@@ -152,7 +171,7 @@ class KeepingDoor(ExpiringDoor):
             day = next_band_day(born, self.persons.today())
             if day is not None:
                 yield Timer(put.entity_id, entity_type.name, AGE, begin_us(day, self.persons.zone), scope)
-        if entity_type.name == "ResidencyRelation":
+        if entity_type.name == RELATION:
             yield from self._person_timers(doc)
         is_new = put.expect_version == 0
         look = _Look(change.tenant, entity_type, put.entity_id, self._life(doc, change.at_us), change.at_us)
@@ -171,7 +190,7 @@ class KeepingDoor(ExpiringDoor):
         resident = self._vocab.types["Resident"]
         if until is None:
             return
-        for person in self.persons.subjects(self._vocab.types["ResidencyRelation"], relation):
+        for person in self.persons.subjects(self._vocab.types[RELATION], relation):
             life = Life(0, ended_us=self.persons.end_us(until.value))
             days = (one for one in resident.attributes.values() if one.keep_from == "ended")
             dues = [self.retention.due_us(resident, one, life, written_us=0) for one in days]
@@ -290,10 +309,10 @@ class KeepingDoor(ExpiringDoor):
     async def _moved_away_us(self, tenant: str, person: str) -> int | None:
         """Return when the last home of a person here ended; None while he has one, or nobody wrote any down."""
         ends: list[int] = []
-        relations = Find(types=("ResidencyRelation",), keys=(("person", (person,)),))
+        relations = Find(types=(RELATION,), keys=(("person", (person,)),))
         async for stored in self._candidates(tenant, relations):
             doc = decoded(stored)
-            if person not in self.persons.subjects(self._vocab.types["ResidencyRelation"], doc):
+            if person not in self.persons.subjects(self._vocab.types[RELATION], doc):
                 continue
             until = self._life(doc, 0).said.get("until")
             end_us = None if until is None else self.persons.end_us(until.value)
