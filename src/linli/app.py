@@ -16,7 +16,19 @@ from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
 from linli.store import Store, open_store
 from linli.travel import Network
-from linli.trust import Act, Identity, NodeSecret, Policies, Principal
+from linli.trust import (
+    HASH,
+    SHORTER,
+    WITNESS,
+    Act,
+    HashChain,
+    Identity,
+    NodeSecret,
+    Notary,
+    Policies,
+    Principal,
+    witness_at,
+)
 from linli.vocab import vocabulary
 from linli.web import (
     HOSTS,
@@ -99,6 +111,7 @@ class Node:
     city_clock: Clock
     doors: Doors
     home_scope: str
+    notary: Notary
 
     async def start(self) -> None:
         """Start the engines: from here on calls go on by themselves."""
@@ -106,6 +119,7 @@ class Node:
         await self.live.start()
         await self.dispatch.start()
         await self.broker.start()
+        await self.notary.start()
 
     async def hush(self) -> None:
         """End the live streams: nothing else would keep a connection open for ever."""
@@ -117,6 +131,7 @@ class Node:
         await self.broker.stop()
         await self.live.stop()
         await self.egress.close()
+        await self.notary.stop()
         await self.store.close()
         if self.doors.network is not None:
             await self.doors.network.close()
@@ -151,6 +166,7 @@ async def build(plan: Plan) -> Node:
     Raises: StartError and its kin: with what is wrong and what to do.
     """
     settings = plan.settings
+    sign_in = plan.sign_in or settings[SIGN_IN]
     store = await _opened(settings, plan.data, plan.sync)
     clock = plan.city_clock(await _last_moment_us(store))
     allow, secret = Policies(clock, zone=_zone(settings[NODE_ZONE])), NodeSecret(plan.data / "node.secret")
@@ -188,7 +204,7 @@ async def build(plan: Plan) -> Node:
         allow=allow,
         asking=Asking(
             Identity(store, clock, plan.wall_clock, secret),
-            sign_in=plan.sign_in or settings[SIGN_IN],
+            sign_in=sign_in,
             hosts=settings[HOSTS],
         ),
         clock=clock,
@@ -196,11 +212,12 @@ async def build(plan: Plan) -> Node:
         pressing=pressing,
         name=plan.name or {"zh": settings[NODE_NAME_ZH], "en": settings[NODE_NAME_EN]},
         phone=plan.phone or settings[NODE_PHONE],
-        health=Health(broker, lambda: store.trouble, _limits(settings), behind),
+        health=Health(broker, lambda: store.trouble, _limits(settings), behind, open=sign_in == "open"),
         zone=_zone(settings[NODE_ZONE]),
         people=plan.people,
     )
-    return Node(store, egress, broker, dispatch, live, WebApp(doors), clock, doors, settings[NODE_SCOPE])
+    notary = _notary(settings, store, secret, plan.wall_clock)
+    return Node(store, egress, broker, dispatch, live, WebApp(doors), clock, doors, settings[NODE_SCOPE], notary)
 
 
 @dataclass(slots=True)
@@ -223,10 +240,12 @@ class BrokerNode:
     broker: Broker
     web: BrokerApp
     doors: BrokerDoors
+    notary: Notary
 
     async def start(self) -> None:
-        """Start what works by itself: telling subscribers."""
+        """Start what works by itself: telling subscribers, signing what was written down."""
         await self.broker.start()
+        await self.notary.start()
 
     async def hush(self) -> None:
         """End what would keep a connection open: a broker has no streams."""
@@ -235,6 +254,7 @@ class BrokerNode:
         """Stop in order: engines, what goes out, store."""
         await self.broker.stop()
         await self.egress.close()
+        await self.notary.stop()
         await self.store.close()
 
 
@@ -244,6 +264,7 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
     Raises: StartError and its kin: with what is wrong and what to do.
     """
     settings = plan.settings
+    sign_in = plan.sign_in or settings[SIGN_IN]
     contexts = _mapped(plan.context_map) if plan.context_map else {}
     store = await _opened(settings, plan.data)
     egress = _egress(settings)
@@ -257,16 +278,17 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
         contexts=contexts,
         default_context="core",
     )
+    secret = NodeSecret(plan.data / "node.secret")
     doors = BrokerDoors(
         broker=broker,
         asking=Asking(
-            Identity(store, plan.clock, plan.clock, NodeSecret(plan.data / "node.secret")),
-            sign_in=plan.sign_in or settings[SIGN_IN],
+            Identity(store, plan.clock, plan.clock, secret),
+            sign_in=sign_in,
             hosts=settings[HOSTS],
         ),
-        health=Health(broker, lambda: store.trouble, _limits(settings)),
+        health=Health(broker, lambda: store.trouble, _limits(settings), open=sign_in == "open"),
     )
-    return BrokerNode(store, egress, broker, BrokerApp(doors), doors)
+    return BrokerNode(store, egress, broker, BrokerApp(doors), doors, _notary(settings, store, secret, plan.clock))
 
 
 def _limits(settings: Settings) -> Mapping[str, object]:
@@ -325,6 +347,8 @@ def _broker(
         egress=egress,
         keep_s=settings[KEEP_S],
         page_instances=settings[PAGE_INSTANCES],
+        zone=_zone(settings[NODE_ZONE]),
+        shorter=settings[SHORTER],
     )
 
 
@@ -332,11 +356,19 @@ def _opened(settings: Settings, data: Path, sync: Literal["full", "normal", "off
     data.mkdir(parents=True, exist_ok=True)
     return open_store(
         store_url(settings, data),
+        chain=HashChain(settings[HASH]),
         sync=sync or settings["store.sync"],
         pending_max=settings["store.pending_max"],
         bytes_cache_mb=settings["store.bytes_cache_mb"],
         readers=settings["store.readers"],
     )
+
+
+def _notary(settings: Settings, store: Store, secret: NodeSecret, wall: Clock) -> Notary:
+    """Return who signs what was written down; there is one, also where several processes share a database."""
+    node = settings[NODE_CODE]
+    witness = witness_at(settings[WITNESS], node)
+    return Notary(store, secret, wall, node=node, algorithm=settings[HASH], witness=witness)
 
 
 def _zone(name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -11,18 +10,10 @@ import pytest
 from postgres_server import a_server
 
 from linli.store import KeyBook, MemoryStore, Store, open_store
-from linli.trust import Keys, Sealed
+from linli.trust import HashChain, Keys, Sealed
 from linli.vocab import vocabulary
 
 _schemas = itertools.count(1)
-
-
-class Sha256Chain:
-    """Links audit rows as trust will."""
-
-    def link(self, prev: bytes, row: bytes) -> bytes:
-        """Return SHA-256 over both."""
-        return hashlib.sha256(prev + row).digest()
 
 
 @pytest.fixture
@@ -32,9 +23,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture
-def chain() -> Sha256Chain:
+def chain() -> HashChain:
     """Give the chain that the stores use."""
-    return Sha256Chain()
+    return HashChain()
 
 
 @pytest.fixture(scope="session")
@@ -53,12 +44,12 @@ def postgres_url(postgres_server: str) -> str:
 @pytest.fixture(params=["memory", "sqlite", "sealed", pytest.param("postgres", marks=pytest.mark.slow)])
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
     """Give one store of each engine, and one that seals; the disk is not waited for, as no promise here is about power."""
-    made: Store = MemoryStore(chain=Sha256Chain())
+    made: Store = MemoryStore(chain=HashChain())
     if request.param == "sealed":
         made = Sealed(made, Keys(KeyBook.open(tmp_path / "keys.db", sync="off"), bytes(32)), vocabulary())
     if request.param == "sqlite":
-        made = await open_store(f"sqlite:///{tmp_path / 'linli.db'}", chain=Sha256Chain(), sync="off")
+        made = await open_store(f"sqlite:///{tmp_path / 'linli.db'}", chain=HashChain(), sync="off")
     if request.param == "postgres":
-        made = await open_store(request.getfixturevalue("postgres_url"), chain=Sha256Chain(), sync="off")
+        made = await open_store(request.getfixturevalue("postgres_url"), chain=HashChain(), sync="off")
     yield made
     await made.close()

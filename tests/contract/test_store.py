@@ -72,7 +72,7 @@ async def test_expecting_a_version_of_what_is_gone_is_a_conflict(store: Store) -
         await store.commit(a_change(a_put(expect_version=1)))
 
 
-async def test_a_refused_change_leaves_nothing_of_itself(store: Store) -> None:
+async def test_a_refused_change_leaves_nothing_of_itself(store: Store, chain: Chain) -> None:
     await store.commit(a_change(a_put()))
     head = await store.head("default")
     with pytest.raises(Conflict):
@@ -93,7 +93,7 @@ async def test_a_refused_change_leaves_nothing_of_itself(store: Store) -> None:
     assert await store.head("default") == head
     assert await store.next_due("default") is None
     assert await store.cursor("default", "dispatch") == 0
-    assert await store.audit_since("default", 0) == []
+    assert [one.row for one in await store.audit_since("default", 0)] == [chain.summary("", 1)]
     assert await store.types("default") == {"Thing": 1}
 
 
@@ -353,22 +353,53 @@ async def test_a_change_without_rows_answers_with_the_head(store: Store) -> None
     assert empty.seq == 0
 
 
-async def test_audit_rows_are_chained_by_tenant(store: Store, chain: Chain) -> None:
-    link = chain.link
+async def test_audit_rows_are_chained_by_tenant_and_bound_to_their_log_rows(store: Store, chain: Chain) -> None:
     await store.commit(a_change(audit=(b"one", b"two")))
     await store.commit(a_change(audit=(b"elsewhere",), tenant="other"))
     with pytest.raises(Conflict):
         await store.commit(a_change(a_put(expect_version=4), audit=(b"never",)))
     await store.commit(a_change(audit=(b"three",)))
-    first = link(b"", b"one")
-    second = link(first, b"two")
+    log = {row.seq: row.as_written() for tenant in ("default", "other") for row in await store.log_since(tenant, 0)}
+    first = chain.link(b"", [log[1]], b"one")
+    second = chain.link(first, [log[2]], b"two")
+    third = AuditRow(4, b"three", chain.link(second, [log[4]], b"three"))
+    assert await store.audit_since("default", 0) == [AuditRow(1, b"one", first), AuditRow(2, b"two", second), third]
+    assert await store.audit_since("default", 2) == [third]
+    assert await store.audit_since("other", 0) == [AuditRow(3, b"elsewhere", chain.link(b"", [log[3]], b"elsewhere"))]
+
+
+async def test_one_summary_stands_for_all_other_log_rows_of_a_change(store: Store, chain: Chain) -> None:
+    await store.commit(a_change(a_put(), a_put(TWO), audit=(b"seen",), policy="seat.Thing.create.area"))
+    log = [row.as_written() for row in await store.log_since("default", 0)]
+    summary = chain.summary("seat.Thing.create.area", 2)
+    first = chain.link(b"", log[:2], summary)
     assert await store.audit_since("default", 0) == [
-        AuditRow(1, b"one", first),
-        AuditRow(2, b"two", second),
-        AuditRow(4, b"three", link(second, b"three")),
+        AuditRow(2, summary, first),
+        AuditRow(3, b"seen", chain.link(first, log[2:], b"seen")),
     ]
-    assert await store.audit_since("default", 2) == [AuditRow(4, b"three", link(second, b"three"))]
-    assert await store.audit_since("other", 0) == [AuditRow(3, b"elsewhere", link(b"", b"elsewhere"))]
+
+
+async def test_what_leaves_no_log_row_leaves_no_audit_row_and_timers_that_fire_leave_one(
+    store: Store, chain: Chain
+) -> None:
+    await store.commit(a_change(set_timers=(Timer(ONE, "Thing", "late", 1), Timer(TWO, "Thing", "late", 2))))
+    await store.commit(a_change(cursor=("dispatch", 0)))
+    assert await store.audit_since("default", 0) == []
+    assert await store.claim_due("default", 9) == 2
+    log = [row.as_written() for row in await store.log_since("default", 0)]
+    summary = chain.summary("", 2)
+    assert await store.audit_since("default", 0) == [AuditRow(2, summary, chain.link(b"", log, summary))]
+
+
+async def test_audit_rows_are_found_by_whom_they_are_about_newest_first(store: Store) -> None:
+    one, two, both = (b'{"action":"read","of":%b}' % of for of in (b'["1"]', b'["2"]', b'["1","2"]'))
+    await store.commit(a_change(audit=(one, two)))
+    await store.commit(a_change(a_put(), audit=(both,)))
+    await store.commit(a_change(audit=(one,), tenant="other"))
+    assert [(row.seq, row.row) for row in await store.audit_of("default", "1")] == [(4, both), (1, one)]
+    assert [row.seq for row in await store.audit_of("default", "2", limit=1)] == [4]
+    assert [row.seq for row in await store.audit_of("default", "2", before=4)] == [2]
+    assert await store.audit_of("default", "3") == []
 
 
 async def test_all_who_wait_are_woken_by_one_commit(store: Store) -> None:

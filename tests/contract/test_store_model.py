@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -35,6 +36,7 @@ from linli.store import (
     _sqlite,
     open_store,
 )
+from linli.trust import HashChain
 
 TENANTS = ("default", "other")
 IDS = tuple(f"urn:x:{n}" for n in range(6))
@@ -48,6 +50,8 @@ boxes = st.tuples(degrees, degrees, degrees, degrees).map(
     lambda d: (min(d[0], d[2]), min(d[1], d[3]), max(d[0], d[2]), max(d[1], d[3]))
 )
 ATTRS, DATASETS, KINDS, RECORDS = ("a", "b"), ("", "urn:d"), ("subscription", "context"), ("urn:r:1", "urn:r:2")
+TRACES = ("one", "two")
+looks = st.sets(st.sampled_from(TRACES)).map(lambda of: orjson.dumps({"action": "read", "of": sorted(of)}))
 facts = st.builds(
     Fact,
     st.sampled_from(ATTRS),
@@ -109,7 +113,8 @@ changes = st.builds(
     set_timers=st.lists(timers, max_size=2).map(tuple),
     drop_timers=st.lists(st.tuples(st.sampled_from(IDS), timer_names), max_size=1).map(tuple),
     cursor=st.none() | st.tuples(st.sampled_from(["r", "s"]), st.integers(0, 50)),
-    audit=st.lists(st.binary(max_size=3), max_size=2).map(tuple),
+    audit=st.lists(st.binary(max_size=3) | looks, max_size=2).map(tuple),
+    policy=st.sampled_from(["", "seat.Call.change.area"]),
 )
 finds = st.builds(
     Find,
@@ -131,11 +136,6 @@ def _next_of(numbers: Iterator[int], _sql: str, _values: tuple[Any, ...]) -> int
     return next(numbers)
 
 
-class Chain:
-    def link(self, prev: bytes, row: bytes) -> bytes:
-        return bytes([(sum(prev) * 31 + sum(row) + 1) % 256])
-
-
 _schemas = itertools.count(1)
 
 
@@ -149,12 +149,12 @@ class SideBySide(RuleBasedStateMachine):
         self.urls = [f"sqlite:///{Path(self.folder.name) / 'linli.db'}"]
         if self.server:
             self.urls.append(f"{self.server}&schema=model_{next(_schemas)}")
-        self.memory = MemoryStore(chain=Chain())
+        self.memory = MemoryStore(chain=HashChain())
         self.engines = self.opened()
 
     def opened(self) -> list[Any]:
         async def both() -> list[Store]:
-            return [await open_store(url, chain=Chain(), sync="off", bytes_cache_mb=1) for url in self.urls]
+            return [await open_store(url, chain=HashChain(), sync="off", bytes_cache_mb=1) for url in self.urls]
 
         return self.runner.run(both())
 
@@ -199,6 +199,8 @@ class SideBySide(RuleBasedStateMachine):
         rows = self.all("log_since", tenant, seq, limit=limit)
         assert all(later.seq > earlier.seq for earlier, later in itertools.pairwise(rows))
         self.all("audit_since", tenant, seq, limit=limit)
+        for trace in TRACES:
+            self.all("audit_of", tenant, trace, before=seq or None, limit=limit)
 
     @rule(
         tenant=st.sampled_from(TENANTS),

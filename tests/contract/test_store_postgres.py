@@ -340,7 +340,7 @@ async def test_what_is_too_new_not_ours_or_not_there_is_refused(postgres_url: st
     address = address_of(postgres_url)
     async with admin(postgres_url) as connection:
         await connection.execute("UPDATE about SET schema = 9, lowest = 9")
-        with pytest.raises(StoreTooNew, match="schema 9, this program knows 3"):
+        with pytest.raises(StoreTooNew, match=f"schema 9, this program knows {SCHEMA}"):
             await opened(postgres_url)
         await connection.execute("ALTER TABLE about RENAME COLUMN lowest TO other")
         for refused in (opened(postgres_url), asyncio.to_thread(check_store, postgres_url)):

@@ -110,7 +110,7 @@ async def test_a_newer_file_opens_only_when_it_says_that_this_program_may(
         assert check_file(path).schema == schema
         return
     for opening in (SqliteStore.open, check_file):
-        with pytest.raises(StoreTooNew, match="schema 9, this program knows 3"):
+        with pytest.raises(StoreTooNew, match=f"schema 9, this program knows {SCHEMA}"):
             opening(path)
 
 

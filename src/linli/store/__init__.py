@@ -51,6 +51,7 @@ from ._memory import MemoryStore
 from ._opening import check_store, copy_store, open_store, restore_store, upgrade_store
 from ._postgres import PostgresStore
 from ._shelf import Shelf
+from ._snapshot import Snapshot, snapshot
 from ._sqlite import SqliteStore
 
 __all__ = [
@@ -81,6 +82,7 @@ __all__ = [
     "PutRecord",
     "Record",
     "Shelf",
+    "Snapshot",
     "SqliteStore",
     "Store",
     "Stored",
@@ -92,6 +94,7 @@ __all__ = [
     "open_store",
     "restore_file",
     "restore_store",
+    "snapshot",
     "upgrade_file",
     "upgrade_store",
 ]

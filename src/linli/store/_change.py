@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 By = Literal["observed", "written", "unobserved"]
 Numbers = tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]
@@ -176,6 +178,7 @@ class Change:
     Order of writing, and of log rows: deletes, puts, records, past, audit; then timers are dropped, then set. The same
     entity may be deleted and put, or put twice, in one Change: each step is a version and a log row of its own.
     A change of the past is a log row of kind update with version 0, of the type and scope of the entity that stands.
+    `policy`: the rule that allowed it.
     """
 
     tenant: str
@@ -190,6 +193,7 @@ class Change:
     drop_timers: tuple[tuple[str, str], ...] = ()
     cursor: tuple[str, int] | None = None
     audit: tuple[bytes, ...] = ()
+    policy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +223,10 @@ class LogRow(NamedTuple):
     attrs: tuple[str, ...]
     actor: str
     purpose: str
+
+    def as_written(self) -> tuple[Any, ...]:
+        """Return the row as it stands in its table, and as a Chain is given it: attrs are JSON."""
+        return (*self[:9], orjson.dumps(self.attrs).decode(), self.actor, self.purpose)
 
 
 class Subject(NamedTuple):
@@ -278,10 +286,22 @@ class Find(NamedTuple):
 
 
 class Chain(Protocol):
-    """Links rows of kind audit to each other; trust supplies it."""
+    """Links audit rows to each other and to the log, so that nobody can change either unseen; trust supplies it.
 
-    def link(self, prev: bytes, row: bytes) -> bytes:
-        """Return the hash that binds `row` to the one before."""
+    Each row of the log is stood for by one audit row: those of kind audit by their own, all others of a Change by one
+    summary, which stands at the position of the last of them.
+    """
+
+    def link(self, prev: bytes, log: Sequence[Sequence[Any]], row: bytes) -> bytes:
+        """Return the hash that binds `row` to the one before, and to the rows of the log for which it stands."""
+        ...
+
+    def summary(self, policy: str, rows: int) -> bytes:
+        """Return the audit row that stands for so many rows of the log, written by a rule's leave."""
+        ...
+
+    def about(self, row: bytes) -> tuple[str, ...]:
+        """Return the traces under which `audit_of` must find a row."""
         ...
 
 
@@ -405,6 +425,12 @@ class Store(Protocol):
 
     async def audit_since(self, tenant: str, seq: int, *, limit: int = 1000) -> list[AuditRow]:
         """Return the audit rows after `seq`, oldest first."""
+        ...
+
+    async def audit_of(
+        self, tenant: str, trace: str, *, before: int | None = None, limit: int = 1000
+    ) -> list[AuditRow]:
+        """Return the audit rows that are about a trace, newest first, all before the position `before`."""
         ...
 
     async def lead(self, name: str) -> bool:

@@ -16,7 +16,7 @@ from linli.base.errors import AlreadyExists, StartError, StoreFailed, StoreTooNe
 
 from ._queries import migrations, sql_text
 
-SCHEMA = 3
+SCHEMA = 4
 _log = structlog.get_logger("linli.store")
 _APPLICATION_ID = 0x6C696E6C
 _SYNC = {"full": 2, "normal": 1, "off": 0}
@@ -161,6 +161,11 @@ def restore_file(source: Path, target: Path, *, replace: bool = False) -> FileSt
     finally:
         os.close(lock)
     return state
+
+
+def look_at_file(path: Path) -> FileState:
+    """Return what a database file says of itself. Raises: as check_file."""
+    return _look_at(path, whole=False)
 
 
 def _look_at(path: Path, *, whole: bool) -> FileState:

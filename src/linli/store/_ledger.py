@@ -101,7 +101,6 @@ class Wanted:
     entities: dict[str, dict[str, None]] = field(default_factory=dict)  # ids by tenant
     records: dict[RecordKey, None] = field(default_factory=dict)
     facts: dict[FactKey, None] = field(default_factory=dict)
-    hashes: dict[str, None] = field(default_factory=dict)
     heads: dict[str, None] = field(default_factory=dict)
 
 
@@ -118,8 +117,6 @@ def wanted(changes: Iterable[Change]) -> Wanted:
         for past in change.past:
             if isinstance(past, EditPast):
                 want.facts[tenant, past.entity_id, past.attr, past.seq, past.nth] = None
-        if change.audit:
-            want.hashes[tenant] = None
         if not (change.puts or change.deletes or change.past or change.audit):
             want.heads[tenant] = None
     return want
@@ -151,6 +148,7 @@ class Ledger:
         self._past: list[tuple[str, Row]] = []
         self._log_rows: list[Row] = []
         self._audit_rows: list[Row] = []
+        self._traces: list[Row] = []
 
     @property
     def is_empty(self) -> bool:
@@ -192,6 +190,7 @@ class Ledger:
             self._put_record(change, record)
         for past in change.past:
             self._change_past(change, past)
+        self._sum_up(tenant, change.policy, self.counters.seq - first_seq)
         for row in change.audit:
             self._audit(change, row)
         self._set_timers(change)
@@ -211,6 +210,7 @@ class Ledger:
         for entity_id, entity_type, name, scope in due:
             self._log(act, "timer", Subject(entity_id, entity_type, scope, attrs=(name,)))
             self._timers[tenant, entity_id, name] = None
+        self._sum_up(tenant, "", len(due))
         return Written(len(due), heads={tenant: self.counters.seq})
 
     def rows(self, told_as: Callable[[Told], Iterable[Row]]) -> Iterator[tuple[str, list[Row]]]:
@@ -227,6 +227,7 @@ class Ledger:
         yield "first_insert", [row for firsts in self._firsts.values() for row in firsts.values()]
         yield "log_insert", self._log_rows
         yield "audit_insert", self._audit_rows
+        yield "trace_insert", self._traces
         yield "timers_of_entity_delete", list(self._timers_forgotten)
         yield "timer_drop", [key for key, timer in self._timers.items() if timer is None]
         yield "timer_put", [timer for timer in self._timers.values() if timer is not None]
@@ -339,11 +340,22 @@ class Ledger:
             self._history.setdefault(key, []).append(told)
 
     def _audit(self, change: Change, row: bytes) -> None:
-        tenant = change.tenant
         seq = self._log(change, "audit", Subject())
-        linked = self._chain.link(self.hashes.get(tenant, b""), row) if self._chain else b""
+        if self._chain is None:
+            self._audit_rows.append((change.tenant, seq, row, b""))
+            return
+        self._link(self._chain, change.tenant, 1, row)
+        self._traces += [(change.tenant, trace, seq) for trace in self._chain.about(row)]
+
+    def _sum_up(self, tenant: str, policy: str, rows: int) -> None:
+        """Let one audit row stand for the last `rows` rows of the log."""
+        if rows and self._chain is not None:
+            self._link(self._chain, tenant, rows, self._chain.summary(policy, rows))
+
+    def _link(self, chain: Chain, tenant: str, rows: int, row: bytes) -> None:
+        linked = chain.link(self.hashes.get(tenant, b""), self._log_rows[-rows:], row)
         self.hashes[tenant] = linked
-        self._audit_rows.append((tenant, seq, row, linked))
+        self._audit_rows.append((tenant, self.counters.seq, row, linked))
 
     def _set_timers(self, change: Change) -> None:
         tenant = change.tenant

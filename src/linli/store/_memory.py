@@ -79,6 +79,7 @@ class MemoryStore:
         tenant = self._tenant(change.tenant)
         expect(change, self)
         self._tx += 1
+        began = len(tenant.log)
         versions: dict[str, int] = {}
         for delete in change.deletes:
             self._delete(tenant, change, delete)
@@ -87,6 +88,7 @@ class MemoryStore:
         for record in change.records:
             self._put_record(tenant, change, record)
         self._write_past(tenant, change)
+        self._sum_up(tenant, change.policy, len(tenant.log) - began)
         for row in change.audit:
             self._audit(tenant, change, row)
         _set_timers(tenant, change)
@@ -220,6 +222,7 @@ class MemoryStore:
         for timer in due:
             del kept.timers[timer.entity_id, timer.name]
             self._log(kept, act, "timer", Subject(timer.entity_id, timer.entity_type, timer.scope, attrs=(timer.name,)))
+        self._sum_up(kept, "", len(due))
         self._heads.raise_to({tenant: _head(kept)})
         return len(due)
 
@@ -238,6 +241,14 @@ class MemoryStore:
     async def audit_since(self, tenant: str, seq: int, *, limit: int = 1000) -> list[AuditRow]:
         """Return the audit rows after `seq`. See Store."""
         return [row for row in self._tenant(tenant).audit if row.seq > seq][:limit]
+
+    async def audit_of(
+        self, tenant: str, trace: str, *, before: int | None = None, limit: int = 1000
+    ) -> list[AuditRow]:
+        """Return the audit rows about a trace, newest first. See Store."""
+        about = self._chain.about if self._chain else lambda _row: ()
+        rows = (row for row in reversed(self._tenant(tenant).audit) if trace in about(row.row))
+        return [row for row in rows if before is None or row.seq < before][:limit]
 
     async def backup(self, target: str) -> None:
         """Refuse: memory has no file.
@@ -370,9 +381,19 @@ class MemoryStore:
         return rows if attr is None else [row for row in rows if row.fact.attr == attr]
 
     def _audit(self, tenant: _Tenant, change: Change, row: bytes) -> None:
-        seq = self._log(tenant, change, "audit", Subject())
+        self._log(tenant, change, "audit", Subject())
+        self._link(tenant, 1, row)
+
+    def _sum_up(self, tenant: _Tenant, policy: str, rows: int) -> None:
+        """Let one audit row stand for the last `rows` rows of the log."""
+        if rows and self._chain is not None:
+            self._link(tenant, rows, self._chain.summary(policy, rows))
+
+    def _link(self, tenant: _Tenant, rows: int, row: bytes) -> None:
         previous = tenant.audit[-1].hash if tenant.audit else b""
-        tenant.audit.append(AuditRow(seq, row, self._chain.link(previous, row) if self._chain else b""))
+        log = [one.as_written() for one in tenant.log[-rows:]]
+        linked = self._chain.link(previous, log, row) if self._chain else b""
+        tenant.audit.append(AuditRow(self._seq, row, linked))
 
     def _log(self, tenant: _Tenant, change: Change, kind: Kind, subject: Subject) -> int:
         self._seq += 1

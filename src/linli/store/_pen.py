@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from typing import Any
 
@@ -12,6 +12,7 @@ import orjson
 from ._change import Chain, Change
 from ._ledger import Counters, Ledger, RecordStanding, Row, Standing, Told, wanted
 from ._queries import queries
+from ._tasks import Claim
 
 _SQL = queries("write")
 #: statements that work on history as filed
@@ -25,6 +26,8 @@ class Pen:
         """Write on `connection`; `chain` links audit rows."""
         self._connection = connection
         self._chain = chain
+        #: the last hash of each tenant that wrote: nobody else writes this file
+        self._hashes: dict[str, bytes] = {}
         #: about how many facts wait to be filed in history; 0 only when none does
         self.unfiled = 0
 
@@ -33,13 +36,14 @@ class Pen:
         self.unfiled = self._one(_SQL["unfiled_count"], ()) or 0
 
     def doubt(self) -> None:
-        """Hear that a transaction was lost: what it filed may be unfiled again."""
+        """Hear that a transaction was lost: what it filed may be unfiled again, and what it linked is not."""
+        self._hashes.clear()
         self.unfiled = max(1, self.unfiled)
 
-    def open(self, changes: Iterable[Change]) -> Ledger:
-        """Return a ledger that knows what these Changes will ask for; the transaction is open."""
+    def open(self, works: Sequence[Change | Claim]) -> Ledger:
+        """Return a ledger that knows what these pieces of work will ask for; the transaction is open."""
         ledger = Ledger(self._counters(), self._chain)
-        want = wanted(changes)
+        want = wanted(work for work in works if isinstance(work, Change))
         for tenant, ids in want.entities.items():
             for found in self._connection.execute(_SQL["entities_before"], (orjson.dumps(list(ids)).decode(), tenant)):
                 ledger.entities[tenant, found[0]] = Standing(*found[1:])
@@ -49,8 +53,10 @@ class Pen:
         for fact in want.facts:
             if self._one(_SQL["fact_is_there"], fact):
                 ledger.facts.add(fact)
-        for tenant in want.hashes:
-            ledger.hashes[tenant] = self._one(_SQL["audit_last_hash"], (tenant,)) or b""
+        if self._chain is not None:
+            for tenant in {work.tenant for work in works} - self._hashes.keys():
+                self._hashes[tenant] = self._one(_SQL["audit_last_hash"], (tenant,)) or b""
+            ledger.hashes = self._hashes.copy()
         for tenant in want.heads:
             ledger.heads[tenant] = self._one(_SQL["head"], (tenant,)) or 0
         return ledger
@@ -69,6 +75,7 @@ class Pen:
             if statement == "first_insert" and self._filed_alone(rows):
                 continue
             self._connection.executemany(_SQL[statement], rows)
+        self._hashes = ledger.hashes
         at = ledger.counters
         self._connection.execute(_SQL["counters_put"], (at.row, at.seq, at.tx))
 

@@ -53,6 +53,8 @@ class PostgresWriter:
         self._pending_max = pending_max
         self._audience = audience
         self._connection: asyncpg.Connection | None = None
+        # The last hash of each tenant as of this position of the log, which another process may have left behind.
+        self._linked_at, self._hashes = -1, dict[str, bytes]()
         self._pending: deque[Task] = deque()
         self._closing = False
         self._wake = asyncio.Event()
@@ -108,18 +110,20 @@ class PostgresWriter:
         try:
             connection = await self._connected()
             await connection.execute("BEGIN")
-            ledger, transaction = await self._open(connection, [t.work for t in tasks if isinstance(t.work, Change)])
+            ledger, transaction = await self._open(connection, [task.work for task in tasks])
             for task in tasks:
                 batch.add(task, await self._played(connection, ledger, task.work))
             if ledger.is_empty:
                 await connection.execute("ROLLBACK")
                 return batch
             await self._write(connection, ledger)
+            self._linked_at, self._hashes = ledger.counters.seq, ledger.hashes
             await connection.execute(_SQL["notify"], self._address.channel, _notice(batch))
             self._audience.announce(batch)
             await connection.execute("COMMIT")
         except Exception as error:
             self._note(error)
+            self._linked_at = -1
             if ledger and await self._stands_after_all(transaction):
                 return batch
             self._audience.retract(batch)
@@ -133,22 +137,29 @@ class PostgresWriter:
             self.process = self._connection.get_server_pid()
         return self._connection
 
-    async def _open(self, connection: asyncpg.Connection, changes: Iterable[Change]) -> tuple[Ledger, str]:
-        """Return a ledger that knows what these Changes will ask for, and the server's number of the transaction."""
+    async def _open(self, connection: asyncpg.Connection, works: Sequence[Change | Claim]) -> tuple[Ledger, str]:
+        """Return a ledger that knows what these pieces of work will ask for, and the server's number of the transaction."""
         row, seq, tx, transaction = await connection.fetchrow(_SQL["counters"])
         ledger = Ledger(Counters(row, seq, tx), self._chain)
-        want = wanted(changes)
+        want = wanted(work for work in works if isinstance(work, Change))
         keys = [(tenant, entity_id) for tenant, ids in want.entities.items() for entity_id in ids]
         for found in await _fetched(connection, "entities_before", keys):
             ledger.entities[found[0], found[1]] = Standing(*found[2:])
         for found in await _fetched(connection, "records_before", want.records):
             ledger.records[found[0], found[1], found[2]] = RecordStanding(*found[3:])
         ledger.facts.update(map(tuple, await _fetched(connection, "facts_before", want.facts)))
-        for tenant in want.hashes:
-            ledger.hashes[tenant] = await connection.fetchval(_SQL["audit_last_hash"], tenant) or b""
+        if self._chain is not None:
+            await self._load_hashes(connection, ledger, {work.tenant for work in works})
         for tenant in want.heads:
             ledger.heads[tenant] = await connection.fetchval(_SQL["head"], tenant) or 0
         return ledger, transaction
+
+    async def _load_hashes(self, connection: asyncpg.Connection, ledger: Ledger, tenants: set[str]) -> None:
+        """Give a ledger the last hash of each tenant; those that are known hold as long as nobody else wrote."""
+        if self._linked_at == ledger.began.seq:
+            ledger.hashes |= self._hashes
+        for tenant in tenants - ledger.hashes.keys():
+            ledger.hashes[tenant] = await connection.fetchval(_SQL["audit_last_hash"], tenant) or b""
 
     @staticmethod
     async def _played(connection: asyncpg.Connection, ledger: Ledger, work: Change | Claim) -> Outcome:

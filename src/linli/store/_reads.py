@@ -13,6 +13,9 @@ from ._plans import Plans
 from ._rows import log_row_of, past_of, stored_of
 from ._tasks import Claim
 
+#: no log is longer
+SEQ_MAX = 2**62
+
 
 class SqlReads(ABC):
     """The reading half of a store over `_read`."""
@@ -124,6 +127,13 @@ class SqlReads(ABC):
     async def audit_since(self, tenant: str, seq: int, *, limit: int = 1000) -> list[AuditRow]:
         """Return the audit rows after `seq`. See Store."""
         return [AuditRow(*row) for row in await self._read(self._sql["audit_since"], (tenant, seq, limit))]
+
+    async def audit_of(
+        self, tenant: str, trace: str, *, before: int | None = None, limit: int = 1000
+    ) -> list[AuditRow]:
+        """Return the audit rows about a trace, newest first. See Store."""
+        values = (tenant, trace, SEQ_MAX if before is None else before, limit)
+        return [AuditRow(*row) for row in await self._read(self._sql["audit_of"], values)]
 
     @abstractmethod
     async def _read(self, sql: str, values: tuple[Any, ...]) -> list[Any]:

@@ -142,7 +142,7 @@ class Writer:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             began = True
-            ledger = self._pen.open(task.work for task in tasks if isinstance(task.work, Change))
+            ledger = self._pen.open([task.work for task in tasks])
             for task in tasks:
                 batch.add(task, self._played(ledger, task.work))
             if ledger.is_empty:

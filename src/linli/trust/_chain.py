@@ -18,7 +18,6 @@ import orjson
 from cryptography.hazmat.primitives.hashes import SM3, Hash
 
 from linli.base import setting
-from linli.store import LogRow
 
 from ._audit import read_row
 
@@ -91,11 +90,6 @@ _SUMMARY = b'{"action":"change",'
 def _summary(policy: str, rows: int) -> bytes:
     said = {"action": "change", "policy": policy, "rows": rows} if policy else {"action": "change", "rows": rows}
     return orjson.dumps(said)
-
-
-def as_written(row: LogRow) -> tuple[Any, ...]:
-    """Return a row of the log as it stands in the database."""
-    return (*row[:9], orjson.dumps(row.attrs).decode(), row.actor, row.purpose)
 
 
 def rows_of(row: bytes) -> int:

@@ -121,6 +121,12 @@ class Passing(Store):
         """Pass on."""
         return await self._store.audit_since(tenant, seq, limit=limit)
 
+    async def audit_of(
+        self, tenant: str, trace: str, *, before: int | None = None, limit: int = 1000
+    ) -> list[AuditRow]:
+        """Pass on."""
+        return await self._store.audit_of(tenant, trace, before=before, limit=limit)
+
     async def lead(self, name: str) -> bool:
         """Pass on."""
         return await self._store.lead(name)

@@ -18,7 +18,7 @@ from linli.base.errors import BadRequestData, LinliError, ResourceNotFound
 from linli.store import AuditRow, LogRow, Record
 
 from ._audit import AuditEntry, read_row
-from ._chain import Algorithm, as_written, chain_of, rows_of
+from ._chain import Algorithm, chain_of, rows_of
 from ._checkpoints import (
     BLOCKS,
     CHECKPOINT,
@@ -193,7 +193,7 @@ async def _digest(store: Rows, tenant: str, row: AuditRow) -> bytes:
     if chain is None:
         raise ResourceNotFound("This row was written before the audit was chained; it cannot be proven.")
     log = await store.log_since(tenant, row.seq - rows_of(row.row), limit=rows_of(row.row))
-    return chain.digest([as_written(one) for one in log])
+    return chain.digest([one.as_written() for one in log])
 
 
 async def _path(store: Rows, tenant: str, checkpoint: Checkpoint, index: int) -> Sequence[bytes]:

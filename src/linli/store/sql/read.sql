@@ -77,6 +77,13 @@ SELECT entities FROM type_count WHERE tenant = ? AND type = ?;
 -- audit_since
 SELECT seq, row, hash FROM audit WHERE tenant = ? AND seq > ? ORDER BY seq LIMIT ?;
 
+-- audit_of
+SELECT a.seq, a.row, a.hash FROM audit_trace AS t JOIN audit AS a ON a.tenant = t.tenant AND a.seq = t.seq
+WHERE t.tenant = ? AND t.trace = ? AND t.seq < ? ORDER BY t.seq DESC LIMIT ?;
+
+-- traces
+SELECT trace, seq FROM audit_trace WHERE tenant = ? AND (trace, seq) > (?, ?) ORDER BY trace, seq LIMIT ?;
+
 -- columns
 e.id, e.types, e.scopes, e.version, e.created_us, e.modified_us, e.doc, e.row, e.created_seq
 

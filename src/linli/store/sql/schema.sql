@@ -1,4 +1,4 @@
--- The whole database as schema 3. The migrations, run one after the other on an empty file, must give the same.
+-- The whole database as schema 4. The migrations, run one after the other on an empty file, must give the same.
 -- "row" numbers entities and records of all tenants in the order of creation and is never used twice.
 
 CREATE TABLE about (
@@ -124,7 +124,11 @@ SELECT
     u.tenant, u.entity_id, CAST(f.value ->> 0 AS TEXT) AS attr, u.seq, CAST(f.value ->> 1 AS INTEGER) AS nth,
     CAST(f.value ->> 2 AS TEXT) AS dataset_id, u.at_us, CAST(f.value ->> 3 AS INTEGER) AS observed_us,
     CAST(f.value ->> 4 AS REAL) AS number,
-    CAST(CASE WHEN f.value ->> 6 IS NOT NULL THEN substr(u.docs, f.value ->> 5, f.value ->> 6) END AS BLOB) AS doc
+    CAST(
+        -- of nothing, a part is NULL to SQLite, even an empty one
+        CASE WHEN f.value ->> 6 IS NOT NULL THEN coalesce(substr(u.docs, f.value ->> 5, f.value ->> 6), x'') END
+        AS BLOB
+    ) AS doc
 FROM unfiled AS u CROSS JOIN json_each(u.facts) AS f;
 
 CREATE VIEW history AS
@@ -163,4 +167,12 @@ CREATE TABLE audit (
     PRIMARY KEY (tenant, seq)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 3, 3, 0, 0, 0);
+-- Of whom an audit row is: by this people find who looked at their data.
+CREATE TABLE audit_trace (
+    tenant TEXT NOT NULL,
+    trace TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    PRIMARY KEY (tenant, trace, seq)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 4, 4, 0, 0, 0);

@@ -136,5 +136,8 @@ SELECT hash FROM audit WHERE tenant = ? ORDER BY seq DESC LIMIT 1;
 -- audit_insert
 INSERT INTO audit (tenant, seq, row, hash) VALUES (?, ?, ?, ?);
 
+-- trace_insert
+INSERT INTO audit_trace (tenant, trace, seq) VALUES (?, ?, ?);
+
 -- head
 SELECT max(seq) FROM log WHERE tenant = ?;

@@ -24,7 +24,11 @@ SELECT
     u.tenant, u.entity_id, CAST(f.value ->> 0 AS TEXT) AS attr, u.seq, CAST(f.value ->> 1 AS INTEGER) AS nth,
     CAST(f.value ->> 2 AS TEXT) AS dataset_id, u.at_us, CAST(f.value ->> 3 AS INTEGER) AS observed_us,
     CAST(f.value ->> 4 AS REAL) AS number,
-    CAST(CASE WHEN f.value ->> 6 IS NOT NULL THEN substr(u.docs, f.value ->> 5, f.value ->> 6) END AS BLOB) AS doc
+    CAST(
+        -- of nothing, a part is NULL to SQLite, even an empty one
+        CASE WHEN f.value ->> 6 IS NOT NULL THEN coalesce(substr(u.docs, f.value ->> 5, f.value ->> 6), x'') END
+        AS BLOB
+    ) AS doc
 FROM unfiled AS u CROSS JOIN json_each(u.facts) AS f;
 
 CREATE VIEW history AS

@@ -1,4 +1,4 @@
--- The whole database as schema 2, in a schema of PostgreSQL of its own. The migrations must give the same.
+-- The whole database as schema 4, in a schema of PostgreSQL of its own. The migrations must give the same.
 -- Texts compare by their bytes (COLLATE "C"), as they do in the other engines.
 
 CREATE TABLE about (
@@ -153,4 +153,12 @@ CREATE TABLE audit (
     PRIMARY KEY (tenant, seq)
 );
 
-INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 3, 2, 0, 0, 0);
+-- Of whom an audit row is: by this people find who looked at their data.
+CREATE TABLE audit_trace (
+    tenant text COLLATE "C" NOT NULL,
+    trace text COLLATE "C" NOT NULL,
+    seq bigint NOT NULL,
+    PRIMARY KEY (tenant, trace, seq)
+);
+
+INSERT INTO about (one, schema, lowest, last_row, last_seq, last_tx) VALUES (1, 4, 4, 0, 0, 0);

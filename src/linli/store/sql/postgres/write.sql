@@ -160,6 +160,9 @@ ON CONFLICT (tenant, reader) DO UPDATE SET seq = excluded.seq;
 -- audit_insert
 INSERT INTO audit (tenant, seq, row, hash) SELECT * FROM unnest(?::text[], ?::bigint[], ?::bytea[], ?::bytea[]);
 
+-- trace_insert
+INSERT INTO audit_trace (tenant, trace, seq) SELECT * FROM unnest(?::text[], ?::text[], ?::bigint[]);
+
 -- notify
 SELECT pg_notify(?, ?);
 
