@@ -255,10 +255,9 @@ class ReadingDoor(Ground):
         return _Hit(stored, decision, known.until_us is not None, doc, known)
 
     def _known(self, act: Act, hit: _Hit) -> Known:
-        """Return what is known of an entity, whose answers are kept there."""
-        if hit.known is None:
-            known = self._answers.known(act.tenant, hit.stored, self._clock.now_us())
-            hit.known = known or _new_known(hit.stored, hit.doc or decoded(hit.stored))
+        """Look up what is known of an entity, whose answers are kept there."""
+        known = self._answers.known(act.tenant, hit.stored, self._clock.now_us())
+        hit.known = known or _new_known(hit.stored, hit.doc or decoded(hit.stored))
         return hit.known
 
     def _seen(self, act: Act, hit: _Hit) -> Seen:
@@ -280,7 +279,7 @@ class ReadingDoor(Ground):
 
     def _body(self, act: Act, hit: _Hit, terms: Terms, projection: Projection) -> bytes:
         """Return an entity as JSON; nothing when nothing is left of it. Raises: PurposeMissing, NotAllowed."""
-        known = self._known(act, hit)
+        known = hit.known or self._known(act, hit)
         way = self._answers.way((terms, projection, hit.decision.shown, act.purpose, self._bound(act, hit)))
         answer = known.views.get(way)
         if answer is None:
@@ -295,7 +294,7 @@ class ReadingDoor(Ground):
         """Return what an answer hangs on beside the entity: what persons agreed to, and whether they ask themselves."""
         if act.purpose is None:
             return None
-        known = self._known(act, hit)
+        known = hit.known or self._known(act, hit)
         if known.whose is None:
             known.whose = self.persons.whose(hit.doc or decoded(hit.stored))
         return self.persons.bound(act, self._names.type_of(list(known.types)), known.whose)
@@ -378,7 +377,7 @@ class ReadingDoor(Ground):
     def _fits_alone(self, act: Act, query: Query, hit: _Hit) -> bool:
         """Tell whether an entity fits a query that asks for no attribute, without decoding it."""
         stored = hit.stored
-        types = self._known(act, hit).types
+        types = (hit.known or self._known(act, hit)).types
         doc = {"id": stored.entity_id, "type": types, "scope": stored.scopes, "attrs": {}}
         return wanted(query, doc, stored.created_us, stored.modified_us)
 
