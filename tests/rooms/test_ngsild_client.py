@@ -79,6 +79,12 @@ DAY = TemporalQuery(after="2026-01-01T00:00:00Z", before="2026-01-02T00:00:00Z",
         (lambda c: c.delete_attribute(LAMP["id"], "on", dataset_id="urn:x:1"), "DELETE", LAMPS + "/attrs/on?datasetId=urn%3Ax%3A1"),
         (lambda c: c.change_subscription("urn:s", {}), "PATCH", "/ngsi-ld/v1/subscriptions/urn:s"),
         (lambda c: c.unsubscribe("urn:s"), "DELETE", "/ngsi-ld/v1/subscriptions/urn:s"),
+        (lambda c: c.change_registration("urn:r", {}), "PATCH", "/ngsi-ld/v1/csourceRegistrations/urn:r"),
+        (lambda c: c.unregister("urn:r"), "DELETE", "/ngsi-ld/v1/csourceRegistrations/urn:r"),
+        (lambda c: c.change_source_subscription("urn:s", {}), "PATCH", "/ngsi-ld/v1/csourceSubscriptions/urn:s"),
+        (lambda c: c.unsubscribe_sources("urn:s"), "DELETE", "/ngsi-ld/v1/csourceSubscriptions/urn:s"),
+        (lambda c: c.keep_map("urn:m", "2026-01-01T00:00:00Z"), "PATCH", "/ngsi-ld/v1/entityMaps/urn:m"),
+        (lambda c: c.forget_map("urn:m"), "DELETE", "/ngsi-ld/v1/entityMaps/urn:m"),
         (lambda c: c.add_history(LAMP["id"], {}), "POST", EVOLUTION + "/attrs"),
         (lambda c: c.change_instance(LAMP["id"], "on", "urn:i", {}), "PATCH", EVOLUTION + "/attrs/on/urn:i"),
         (lambda c: c.delete_instance(LAMP["id"], "on", "urn:i"), "DELETE", EVOLUTION + "/attrs/on/urn:i"),
@@ -106,6 +112,13 @@ def test_a_write_is_one_request(asked, method, target):
         (lambda c: c.attribute("on"), "/ngsi-ld/v1/attributes/on"),
         (lambda c: c.subscription("urn:s"), "/ngsi-ld/v1/subscriptions/urn:s"),
         (lambda c: c.context("c1"), "/ngsi-ld/v1/jsonldContexts/c1"),
+        (lambda c: c.registration("urn:r"), "/ngsi-ld/v1/csourceRegistrations/urn:r"),
+        (lambda c: c.source_subscription("urn:s"), "/ngsi-ld/v1/csourceSubscriptions/urn:s"),
+        (lambda c: c.entity_map("urn:m"), "/ngsi-ld/v1/entityMaps/urn:m"),
+        (
+            lambda c: c.map_entities(Query(type="Lamp"), keep="PT1H"),
+            "/ngsi-ld/v1/entityMaps?type=Lamp&entityMapLifetime=PT1H",
+        ),
         (
             lambda c: c.history(LAMP["id"], DAY, form="temporalValues"),
             EVOLUTION
@@ -129,6 +142,12 @@ def test_a_query_follows_the_pages_to_the_end():
         assert part in first
     assert first.endswith("limit=2&offset=0")
     assert second.endswith("limit=2&offset=2")
+
+
+def test_pages_by_a_map_all_name_it():
+    asker, line = client(said(200, [{"id": "1"}]), said(200, []))
+    assert [one["id"] for one in asker.query(NEAR, page=1, by_map="urn:m")] == ["1"]
+    assert [one[2]["ngsild-entitymap"] for one in line.sent] == ["urn:m", "urn:m"]
 
 
 def test_a_count_asks_for_no_entity():

@@ -94,9 +94,14 @@ class AsyncNgsiLdClient:
         """Return an entity. `form`: normalized, concise or simplified; of `query` only what shapes the answer."""
         return _object(await self._ask("GET", "/entities/{}", entity_id, said=parameters(query, form=form)))
 
-    def query(self, query: Query, *, form: str = "normalized", page: int = PAGE) -> AsyncIterator[Json]:
-        """Yield all entities that match, page by page. Those written meanwhile may be missed or come twice."""
-        return self._pages("/entities", parameters(query, form=form), page)
+    def query(
+        self, query: Query, *, form: str = "normalized", page: int = PAGE, by_map: str | None = None
+    ) -> AsyncIterator[Json]:
+        """Yield all entities that match, page by page. Those written meanwhile may be missed or come twice.
+
+        `by_map`: id of an entity map; then only what it lists is looked at, and none of that comes twice.
+        """
+        return self._pages("/entities", parameters(query, form=form), page, by_map)
 
     async def count(self, query: Query) -> int:
         """Return how many entities match."""
@@ -213,6 +218,72 @@ class AsyncNgsiLdClient:
         """Delete a subscription."""
         await self._ask("DELETE", "/subscriptions/{}", subscription_id)
 
+    # context sources: other brokers, and what they hold
+
+    async def register(self, registration: Mapping[str, Any]) -> str:
+        """Register a source and return the registration's id; {"type": "ContextSourceRegistration"} is added."""
+        body = {"type": "ContextSourceRegistration", **registration}
+        return _id_of(await self._ask("POST", "/csourceRegistrations", body=body))
+
+    def registrations(self, query: Query, *, page: int = PAGE) -> AsyncIterator[Json]:
+        """Yield the registrations of all sources that may hold what matches, page by page."""
+        return self._pages("/csourceRegistrations", parameters(query), page)
+
+    async def registration(self, registration_id: str) -> Json:
+        """Return a registration."""
+        return _object(await self._ask("GET", "/csourceRegistrations/{}", registration_id))
+
+    async def change_registration(self, registration_id: str, fragment: Mapping[str, Any]) -> None:
+        """Change members of a registration."""
+        await self._ask("PATCH", "/csourceRegistrations/{}", registration_id, body=fragment)
+
+    async def unregister(self, registration_id: str) -> None:
+        """Delete a registration."""
+        await self._ask("DELETE", "/csourceRegistrations/{}", registration_id)
+
+    async def subscribe_sources(self, subscription: Mapping[str, Any]) -> str:
+        """Ask to be told of registrations and return the subscription's id; {"type": "Subscription"} is added."""
+        return _id_of(await self._ask("POST", "/csourceSubscriptions", body={"type": "Subscription", **subscription}))
+
+    def source_subscriptions(self, *, page: int = PAGE) -> AsyncIterator[Json]:
+        """Yield all subscriptions to registrations, page by page."""
+        return self._pages("/csourceSubscriptions", {}, page)
+
+    async def source_subscription(self, subscription_id: str) -> Json:
+        """Return a subscription to registrations with its counters."""
+        return _object(await self._ask("GET", "/csourceSubscriptions/{}", subscription_id))
+
+    async def change_source_subscription(self, subscription_id: str, fragment: Mapping[str, Any]) -> None:
+        """Change members of a subscription to registrations."""
+        await self._ask("PATCH", "/csourceSubscriptions/{}", subscription_id, body=fragment)
+
+    async def unsubscribe_sources(self, subscription_id: str) -> None:
+        """Delete a subscription to registrations."""
+        await self._ask("DELETE", "/csourceSubscriptions/{}", subscription_id)
+
+    # entity maps: what a query found, kept by the broker
+
+    async def map_entities(self, query: Query, *, keep: str | None = None) -> Json:
+        """Have the broker keep what matches now; return the map. `keep`: for how long, like PT10M."""
+        return _object(await self._ask("GET", "/entityMaps", said=parameters(query, entityMapLifetime=keep)))
+
+    async def map_history(self, query: Query, when: TemporalQuery, *, keep: str | None = None) -> Json:
+        """Have the broker keep which entities have anything in that time; return the map."""
+        said = parameters(query, when, entityMapLifetime=keep)
+        return _object(await self._ask("GET", "/temporal/entityMaps", said=said))
+
+    async def entity_map(self, map_id: str) -> Json:
+        """Return an entity map: which entities, who has them, and until when it is kept."""
+        return _object(await self._ask("GET", "/entityMaps/{}", map_id))
+
+    async def keep_map(self, map_id: str, until: str) -> None:
+        """Have an entity map kept until a time like 2026-11-23T02:15:07Z."""
+        await self._ask("PATCH", "/entityMaps/{}", map_id, body={"expiresAt": until})
+
+    async def forget_map(self, map_id: str) -> None:
+        """Delete an entity map."""
+        await self._ask("DELETE", "/entityMaps/{}", map_id)
+
     # history
 
     async def history(
@@ -223,10 +294,16 @@ class AsyncNgsiLdClient:
         return _object(await self._ask("GET", "/temporal/entities/{}", entity_id, said=said))
 
     def query_history(
-        self, query: Query, when: TemporalQuery, *, form: str = "normalized", page: int = PAGE
+        self,
+        query: Query,
+        when: TemporalQuery,
+        *,
+        form: str = "normalized",
+        page: int = PAGE,
+        by_map: str | None = None,
     ) -> AsyncIterator[Json]:
-        """Yield how all entities that match evolved, page by page."""
-        return self._pages("/temporal/entities", parameters(query, when, form=form), page)
+        """Yield how all entities that match evolved, page by page. `by_map`: as of `query`."""
+        return self._pages("/temporal/entities", parameters(query, when, form=form), page, by_map)
 
     async def record(self, entity: Entity) -> str:
         """Write past instances: the entity's evolution is created, or they are added to it. Return its id."""
@@ -280,10 +357,13 @@ class AsyncNgsiLdClient:
             tenant=tenant, context=context, token=self._token, transport=self._transport, pause=self._pause
         )
 
-    async def _pages(self, route: str, said: Mapping[str, str], page: int) -> AsyncIterator[Json]:
+    async def _pages(
+        self, route: str, said: Mapping[str, str], page: int, by_map: str | None = None
+    ) -> AsyncIterator[Json]:
         offset = 0
         while True:
-            found = _list(await self._ask("GET", route, said={**said, **parameters(limit=page, offset=offset)}))
+            part = {**said, **parameters(limit=page, offset=offset)}
+            found = _list(await self._ask("GET", route, said=part, by_map=by_map))
             for one in found:
                 yield one
             if len(found) < page:
@@ -302,12 +382,16 @@ class AsyncNgsiLdClient:
         said: Mapping[str, str] | None = None,
         body: object = None,
         safe: bool = False,
+        by_map: str | None = None,
     ) -> Answer:
         path = _ROOT + route.format(*(quote(name, safe=":") for name in names))
         target = path + (f"?{urlencode(said)}" if said else "")
         content = b"" if body is None else write_json(body)
         tries = len(RETRY_AFTER_S) + 1 if safe or method == "GET" else 1
-        answer = await self._tried(method, target, self._headers(method, body), content, tries)
+        headers = self._headers(method, body)
+        if by_map is not None:
+            headers["ngsild-entitymap"] = by_map
+        answer = await self._tried(method, target, headers, content, tries)
         if answer.status >= 400:
             raise ClientProblem.of(answer.status, answer.body)
         return answer

@@ -93,9 +93,14 @@ class NgsiLdClient:
         """Return an entity. `form`: normalized, concise or simplified; of `query` only what shapes the answer."""
         return _object(self._ask("GET", "/entities/{}", entity_id, said=parameters(query, form=form)))
 
-    def query(self, query: Query, *, form: str = "normalized", page: int = PAGE) -> Iterator[Json]:
-        """Yield all entities that match, page by page. Those written meanwhile may be missed or come twice."""
-        return self._pages("/entities", parameters(query, form=form), page)
+    def query(
+        self, query: Query, *, form: str = "normalized", page: int = PAGE, by_map: str | None = None
+    ) -> Iterator[Json]:
+        """Yield all entities that match, page by page. Those written meanwhile may be missed or come twice.
+
+        `by_map`: id of an entity map; then only what it lists is looked at, and none of that comes twice.
+        """
+        return self._pages("/entities", parameters(query, form=form), page, by_map)
 
     def count(self, query: Query) -> int:
         """Return how many entities match."""
@@ -212,6 +217,72 @@ class NgsiLdClient:
         """Delete a subscription."""
         self._ask("DELETE", "/subscriptions/{}", subscription_id)
 
+    # context sources: other brokers, and what they hold
+
+    def register(self, registration: Mapping[str, Any]) -> str:
+        """Register a source and return the registration's id; {"type": "ContextSourceRegistration"} is added."""
+        body = {"type": "ContextSourceRegistration", **registration}
+        return _id_of(self._ask("POST", "/csourceRegistrations", body=body))
+
+    def registrations(self, query: Query, *, page: int = PAGE) -> Iterator[Json]:
+        """Yield the registrations of all sources that may hold what matches, page by page."""
+        return self._pages("/csourceRegistrations", parameters(query), page)
+
+    def registration(self, registration_id: str) -> Json:
+        """Return a registration."""
+        return _object(self._ask("GET", "/csourceRegistrations/{}", registration_id))
+
+    def change_registration(self, registration_id: str, fragment: Mapping[str, Any]) -> None:
+        """Change members of a registration."""
+        self._ask("PATCH", "/csourceRegistrations/{}", registration_id, body=fragment)
+
+    def unregister(self, registration_id: str) -> None:
+        """Delete a registration."""
+        self._ask("DELETE", "/csourceRegistrations/{}", registration_id)
+
+    def subscribe_sources(self, subscription: Mapping[str, Any]) -> str:
+        """Ask to be told of registrations and return the subscription's id; {"type": "Subscription"} is added."""
+        return _id_of(self._ask("POST", "/csourceSubscriptions", body={"type": "Subscription", **subscription}))
+
+    def source_subscriptions(self, *, page: int = PAGE) -> Iterator[Json]:
+        """Yield all subscriptions to registrations, page by page."""
+        return self._pages("/csourceSubscriptions", {}, page)
+
+    def source_subscription(self, subscription_id: str) -> Json:
+        """Return a subscription to registrations with its counters."""
+        return _object(self._ask("GET", "/csourceSubscriptions/{}", subscription_id))
+
+    def change_source_subscription(self, subscription_id: str, fragment: Mapping[str, Any]) -> None:
+        """Change members of a subscription to registrations."""
+        self._ask("PATCH", "/csourceSubscriptions/{}", subscription_id, body=fragment)
+
+    def unsubscribe_sources(self, subscription_id: str) -> None:
+        """Delete a subscription to registrations."""
+        self._ask("DELETE", "/csourceSubscriptions/{}", subscription_id)
+
+    # entity maps: what a query found, kept by the broker
+
+    def map_entities(self, query: Query, *, keep: str | None = None) -> Json:
+        """Have the broker keep what matches now; return the map. `keep`: for how long, like PT10M."""
+        return _object(self._ask("GET", "/entityMaps", said=parameters(query, entityMapLifetime=keep)))
+
+    def map_history(self, query: Query, when: TemporalQuery, *, keep: str | None = None) -> Json:
+        """Have the broker keep which entities have anything in that time; return the map."""
+        said = parameters(query, when, entityMapLifetime=keep)
+        return _object(self._ask("GET", "/temporal/entityMaps", said=said))
+
+    def entity_map(self, map_id: str) -> Json:
+        """Return an entity map: which entities, who has them, and until when it is kept."""
+        return _object(self._ask("GET", "/entityMaps/{}", map_id))
+
+    def keep_map(self, map_id: str, until: str) -> None:
+        """Have an entity map kept until a time like 2026-11-23T02:15:07Z."""
+        self._ask("PATCH", "/entityMaps/{}", map_id, body={"expiresAt": until})
+
+    def forget_map(self, map_id: str) -> None:
+        """Delete an entity map."""
+        self._ask("DELETE", "/entityMaps/{}", map_id)
+
     # history
 
     def history(
@@ -222,10 +293,16 @@ class NgsiLdClient:
         return _object(self._ask("GET", "/temporal/entities/{}", entity_id, said=said))
 
     def query_history(
-        self, query: Query, when: TemporalQuery, *, form: str = "normalized", page: int = PAGE
+        self,
+        query: Query,
+        when: TemporalQuery,
+        *,
+        form: str = "normalized",
+        page: int = PAGE,
+        by_map: str | None = None,
     ) -> Iterator[Json]:
-        """Yield how all entities that match evolved, page by page."""
-        return self._pages("/temporal/entities", parameters(query, when, form=form), page)
+        """Yield how all entities that match evolved, page by page. `by_map`: as of `query`."""
+        return self._pages("/temporal/entities", parameters(query, when, form=form), page, by_map)
 
     def record(self, entity: Entity) -> str:
         """Write past instances: the entity's evolution is created, or they are added to it. Return its id."""
@@ -279,10 +356,11 @@ class NgsiLdClient:
             tenant=tenant, context=context, token=self._token, transport=self._transport, pause=self._pause
         )
 
-    def _pages(self, route: str, said: Mapping[str, str], page: int) -> Iterator[Json]:
+    def _pages(self, route: str, said: Mapping[str, str], page: int, by_map: str | None = None) -> Iterator[Json]:
         offset = 0
         while True:
-            found = _list(self._ask("GET", route, said={**said, **parameters(limit=page, offset=offset)}))
+            part = {**said, **parameters(limit=page, offset=offset)}
+            found = _list(self._ask("GET", route, said=part, by_map=by_map))
             yield from found
             if len(found) < page:
                 return
@@ -300,12 +378,16 @@ class NgsiLdClient:
         said: Mapping[str, str] | None = None,
         body: object = None,
         safe: bool = False,
+        by_map: str | None = None,
     ) -> Answer:
         path = _ROOT + route.format(*(quote(name, safe=":") for name in names))
         target = path + (f"?{urlencode(said)}" if said else "")
         content = b"" if body is None else write_json(body)
         tries = len(RETRY_AFTER_S) + 1 if safe or method == "GET" else 1
-        answer = self._tried(method, target, self._headers(method, body), content, tries)
+        headers = self._headers(method, body)
+        if by_map is not None:
+            headers["ngsild-entitymap"] = by_map
+        answer = self._tried(method, target, headers, content, tries)
         if answer.status >= 400:
             raise ClientProblem.of(answer.status, answer.body)
         return answer
