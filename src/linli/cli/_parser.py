@@ -9,8 +9,8 @@ from typing import TypeAlias
 from linli import __version__
 from linli.base.errors import StartError
 
-from . import _check, _circle, _db, _doctor, _serve, _vocab
-from ._words import PORT_MAX, above_zero, whole
+from . import _audit, _check, _circle, _db, _doctor, _serve, _vocab
+from ._words import PORT_MAX, above_zero, node_words, whole
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no other name for what add_subparsers returns
 
@@ -24,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
     _demo_words(commands)
 
     circle = commands.add_parser("circle", help="who and what is within reach of a place")
-    _common(circle)
+    node_words(circle)
     circle.add_argument("lon", type=float)
     circle.add_argument("lat", type=float)
     circle.add_argument("--minutes", type=above_zero, default=60.0)
@@ -34,14 +34,15 @@ def parser() -> argparse.ArgumentParser:
     circle.set_defaults(run=_circle.run)
 
     doctor = commands.add_parser("doctor", help="say what is wrong with this machine, and the way out")
-    _common(doctor)
+    node_words(doctor)
     doctor.set_defaults(run=_doctor.run)
 
     settings = commands.add_parser("settings", help="list all settings with their values and sources")
-    _common(settings)
+    node_words(settings)
     settings.set_defaults(run=_doctor.settings)
 
     _db_words(commands)
+    _audit.add(commands)
     _check.add(commands)
     _vocab.add(commands)
     return top
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _serve_words(commands: Commands) -> None:
     serve = commands.add_parser("serve", help="run a node")
-    _common(serve)
+    node_words(serve)
     serve.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
     serve.add_argument("--port", type=whole(least=0, most=PORT_MAX), help="port; default 8800")
     serve.add_argument("--open", action="store_true", help="no sign-in: everybody is the operator, loopback only")
@@ -67,7 +68,7 @@ def _serve_words(commands: Commands) -> None:
 
 def _demo_words(commands: Commands) -> None:
     demo = commands.add_parser("demo", help="run a node with a made-up district and simulated people")
-    _common(demo)
+    node_words(demo)
     demo.set_defaults(data=None)
     demo.add_argument("--city", type=Path, help="street map, an .osm.pbf file; default: a made-up city")
     demo.add_argument("--port", type=whole(least=0, most=PORT_MAX), help="port; default 8800")
@@ -103,18 +104,10 @@ def _db_words(commands: Commands) -> None:
         ("check", "read the whole database and say whether it is sound"),
     ):
         kind = kinds.add_parser(name, help=text)
-        _common(kind)
+        node_words(kind)
         if name in ("backup", "restore"):
             kind.add_argument("file", type=Path)
         kind.set_defaults(run=getattr(_db, name))
-
-
-def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--data", type=Path, default=Path("linli-data"), help="folder of the database; default linli-data"
-    )
-    parser.add_argument("--config", type=Path, help="settings file; default linli.toml where there is one")
-    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting")
 
 
 def _run_demo(options: argparse.Namespace) -> int:

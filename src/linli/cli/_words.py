@@ -35,6 +35,15 @@ def above_zero(text: str) -> float:
     return number
 
 
+def node_words(parser: argparse.ArgumentParser) -> None:
+    """Add the words by which every command says which node it is about."""
+    parser.add_argument(
+        "--data", type=Path, default=Path("linli-data"), help="folder of the database; default linli-data"
+    )
+    parser.add_argument("--config", type=Path, help="settings file; default linli.toml where there is one")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="one setting")
+
+
 def made_folder(data: Path) -> Path:
     """Return the folder `--data`, made where it was missing.
 

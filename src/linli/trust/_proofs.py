@@ -88,15 +88,15 @@ async def prove(store: Rows, tenant: str, seq: int) -> bytes:
     return orjson.dumps(said, option=orjson.OPT_INDENT_2)
 
 
-def check_proof(proof: bytes, key: bytes | None = None) -> Proven:
-    """Return what a proof shows, after checking it; `key`: the public key that must have signed it, if known.
+def check_proof(proof: bytes, keys: frozenset[bytes] = frozenset()) -> Proven:
+    """Return what a proof shows, after checking it; `keys`: one of these must have signed it, where any are known.
 
     Raises: BadRequestData: it is no proof, or it does not hold; with the reason.
     """
     said, checkpoint = _read(proof)
     if not checkpoint.is_signed:
         raise BadRequestData("The checkpoint is not signed by the node that it names.")
-    if key is not None and checkpoint.key != key:
+    if keys and checkpoint.key not in keys:
         raise BadRequestData("The checkpoint is signed by another node than the one you named.")
     chain = chain_of(said.linked)
     if chain is None or chain.bind(said.before, said.digest, said.row) != said.linked:
