@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from linli.base import Ids, Point, SteppedClock, distance_m, read_json, to_wire_time
 from linli.broker import Broker, Contexts, Projection, Query, Terms, read_geo, read_q, read_types
 from linli.store import Box, Change, Delete, Find, Put, SqliteStore, Store
-from linli.trust import Act, AllowTable, Principal
+from linli.trust import Act, Policies, Principal
 from linli.vocab import vocabulary
 
 START_US = 1_795_400_107_000_000
@@ -98,13 +98,15 @@ class Streets:
 
     def __init__(self, store: Store, seed: int) -> None:
         self.clock = SteppedClock(START_US)
-        self.broker = Broker(store, vocabulary(), AllowTable(), self.clock, ids=Ids("370102"), home_scope="/cn/r37")
+        self.broker = Broker(
+            store, vocabulary(), Policies(self.clock), self.clock, ids=Ids("370102"), home_scope="/cn/r37"
+        )
         self.random = random.Random(seed)
         #: by tenant and id: where it is, how fast, until when it stands
         self.cars: dict[tuple[str, str], tuple[Point, int, int]] = {}
 
     def act(self, tenant: str) -> Act:
-        return Act(Principal("operator", "administrator", ("/",)), "service", tenant)
+        return Act(Principal("operator", "operator", ("/",)), "service", tenant)
 
     def somewhere(self) -> Point:
         return Point(round(self.random.gauss(117.0, 0.02), 6), round(self.random.gauss(36.6, 0.02), 6))
