@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,10 +23,12 @@ from linli.trust import (
     Act,
     HashChain,
     Identity,
+    Keys,
     NodeSecret,
     Notary,
     Policies,
     Principal,
+    Sealed,
     witness_at,
 )
 from linli.vocab import vocabulary
@@ -167,7 +169,7 @@ async def build(plan: Plan) -> Node:
     """
     settings = plan.settings
     sign_in = plan.sign_in or settings[SIGN_IN]
-    store = await _opened(settings, plan.data, plan.sync)
+    store = await _opened(settings, plan.data, plan.wall_clock, plan.sync)
     clock = plan.city_clock(await _last_moment_us(store))
     allow, secret = Policies(clock, zone=_zone(settings[NODE_ZONE])), NodeSecret(plan.data / "node.secret")
     ids = Ids(settings[NODE_CODE], seeded(plan.seed) if plan.seed is not None else None)
@@ -266,7 +268,7 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
     settings = plan.settings
     sign_in = plan.sign_in or settings[SIGN_IN]
     contexts = _mapped(plan.context_map) if plan.context_map else {}
-    store = await _opened(settings, plan.data)
+    store = await _opened(settings, plan.data, plan.clock)
     egress = _egress(settings)
     broker = _broker(
         settings,
@@ -352,16 +354,23 @@ def _broker(
     )
 
 
-def _opened(settings: Settings, data: Path, sync: Literal["full", "normal", "off"] | None = None) -> Awaitable[Store]:
-    data.mkdir(parents=True, exist_ok=True)
-    return open_store(
+async def _opened(
+    settings: Settings, data: Path, wall: Clock, sync: Literal["full", "normal", "off"] | None = None
+) -> Sealed:
+    """Return the store, sealed. Raises: StartError: it cannot be opened, or holds personal data in clear."""
+    synced = sync or settings["store.sync"]
+    keys = Keys.open(data, settings, sync=synced, wall=wall)
+    store = await open_store(
         store_url(settings, data),
         chain=HashChain(settings[HASH]),
-        sync=sync or settings["store.sync"],
+        sync=synced,
         pending_max=settings["store.pending_max"],
         bytes_cache_mb=settings["store.bytes_cache_mb"],
         readers=settings["store.readers"],
     )
+    sealed = Sealed(store, keys, vocabulary())
+    await sealed.check()
+    return sealed
 
 
 def _notary(settings: Settings, store: Store, secret: NodeSecret, wall: Clock) -> Notary:

@@ -93,6 +93,7 @@ class Keys:
 
         Raises: StartError: a file is damaged, cannot be read, or does not belong to the other.
         """
+        folder.mkdir(parents=True, exist_ok=True)
         file = Path(settings[KEK_FILE]) if settings[KEK_FILE] else folder / MASTER
         if not file.exists() and (folder / BOOK).exists():
             raise StartError(f"{file}: is missing, and {folder / BOOK} cannot be opened without it. Put back its copy.")

@@ -200,6 +200,11 @@ class Sealed(Passing):
         """Return what stood at a position of the log, opened. See Store."""
         return self._opened_past(entity_id, await self._store.as_of(tenant, entity_id, seq))
 
+    async def close(self) -> None:
+        """Finish what was accepted and close, the keys too. See Store."""
+        await self._store.close()
+        self._keys.close()
+
     # down
 
     async def _begun(self, change: Change) -> Change:
