@@ -13,7 +13,7 @@ from ngsild_door import STAFF, Door, area, car, helper
 from linli.base import write_json
 from linli.broker import Contexts
 from linli.broker._form import read_fragment
-from linli.vocab import vocabulary
+from linli.vocab import CORE_CONTEXT_URL, vocabulary
 
 TERMS = Contexts(vocabulary(), {}, default="linli").default
 
@@ -127,6 +127,14 @@ def test_a_context_that_never_ends_is_refused() -> None:
         assert door.ask("POST", "/entities", {**car(), "@context": context}, headers=ld).error == "BadRequestData"
     long = {f"t{n}": f"t{n + 1}" for n in range(50)}
     assert door.ask("POST", "/entities", {**car(), "@context": long}, headers=ld).error == "BadRequestData"
+
+
+def test_an_empty_text_names_no_context() -> None:
+    door = Door()
+    ld = {"content-type": "application/ld+json"}
+    for context in ("", " ", [""], [CORE_CONTEXT_URL, ""]):
+        reply = door.ask("POST", "/entities", {**car(), "@context": context}, headers=ld)
+        assert (reply.status, reply.error) == (400, "BadRequestData")
 
 
 def test_an_answer_s_headers_cannot_be_written_by_the_asker() -> None:

@@ -55,6 +55,15 @@ async def test_a_first_value_is_filed_once(store: Store) -> None:
     assert await past(store) == [(1, N)]
 
 
+@pytest.mark.parametrize("facts", [(Fact("n", "", b""),), (GONE, Fact("m", "", b""), N), (Fact("m", "", b""), GONE)])
+async def test_an_empty_document_of_the_past_stays_one_beside_what_is_gone(
+    store: Store, facts: tuple[Fact, ...]
+) -> None:
+    await store.commit(a_change(10, a_put()))
+    await store.commit(a_change(20, a_put(*facts)))
+    assert [fact for _, fact in await past(store, newest_first=False)] == sorted(facts, key=lambda fact: fact.attr)
+
+
 async def test_what_is_created_again_has_a_creation_of_its_own(store: Store) -> None:
     await store.commit(a_change(10, a_put()))
     again = a_put(N._replace(first=True))

@@ -177,6 +177,8 @@ class Reading:
         self._define(_inside(core_document(version)), core=True)
 
     def _take_url(self, url: str, above: tuple[str, ...], depth: int) -> None:
+        if not url.strip():
+            raise BadRequestData("@context: an empty text is not the URL of a context.")
         if above:
             url = urljoin(above[-1], url)
         if url in above:
