@@ -172,13 +172,43 @@ PastChange = AddPast | EditPast | DropPast
 
 
 @dataclass(frozen=True, slots=True)
+class Rewrite:
+    """Keep an entity in another form, as `stored` has its document. It says what it said: its version stays, and there
+    is no log row. Passed over when the entity does not stand at that version any more."""
+
+    stored: Stored
+    keys: tuple[tuple[str, str], ...] = ()
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteRecord:
+    """Keep a record in another form, as Rewrite does."""
+
+    record: Record
+
+
+@dataclass(frozen=True, slots=True)
+class RewritePast:
+    """Keep a fact of the past in another form, as Rewrite does; passed over when it is not there any more."""
+
+    entity_id: str
+    seq: int
+    nth: int
+    fact: Fact
+
+
+Rewriting = Rewrite | RewriteRecord | RewritePast
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """Everything that one transaction writes. `cursor` = (reader, seq): that reader has done all rows up to seq.
 
     Order of writing, and of log rows: deletes, puts, records, past, audit; then timers are dropped, then set. The same
     entity may be deleted and put, or put twice, in one Change: each step is a version and a log row of its own.
     A change of the past is a log row of kind update with version 0, of the type and scope of the entity that stands.
-    `policy`: the rule that allowed it.
+    `policy`: the rule that allowed it. `rewrites`: what is kept in another form, last of all and of no log row.
     """
 
     tenant: str
@@ -194,6 +224,7 @@ class Change:
     cursor: tuple[str, int] | None = None
     audit: tuple[bytes, ...] = ()
     policy: str = ""
+    rewrites: tuple[Rewriting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,10 @@ from ._change import (
     Put,
     PutRecord,
     Record,
+    Rewrite,
+    RewritePast,
+    RewriteRecord,
+    Rewriting,
     Stored,
     Subject,
 )
@@ -112,6 +116,11 @@ def wanted(changes: Iterable[Change]) -> Wanted:
         if change.deletes or change.puts or change.past:
             ids = want.entities.setdefault(tenant, {})
             ids |= dict.fromkeys(one.entity_id for one in (*change.deletes, *change.puts, *change.past))
+        for rewrite in change.rewrites:
+            if isinstance(rewrite, Rewrite):
+                want.entities.setdefault(tenant, {})[rewrite.stored.entity_id] = None
+            elif isinstance(rewrite, RewriteRecord):
+                want.records[tenant, rewrite.record.kind, rewrite.record.record_id] = None
         for record in change.records:
             want.records[tenant, record.kind, record.record_id] = None
         for past in change.past:
@@ -190,6 +199,8 @@ class Ledger:
             self._put_record(change, record)
         for past in change.past:
             self._change_past(change, past)
+        for rewrite in change.rewrites:
+            self._rewrite(tenant, rewrite, touched)
         self._sum_up(tenant, change.policy, self.counters.seq - first_seq)
         for row in change.audit:
             self._audit(change, row)
@@ -314,6 +325,25 @@ class Ledger:
                 self._past.append(("fact_update", (*_columns(past.fact), *where)))
         else:
             self._drop_past(tenant, past)
+
+    def _rewrite(self, tenant: str, rewrite: Rewriting, touched: dict[Key, Stored | None]) -> None:
+        if isinstance(rewrite, RewritePast):
+            fact = rewrite.fact
+            where = (tenant, rewrite.entity_id, fact.attr, rewrite.seq, rewrite.nth)
+            self._past.append(("fact_update", (*_columns(fact), *where)))
+        elif isinstance(rewrite, RewriteRecord):
+            record = rewrite.record
+            stands = self._record_standing((tenant, record.kind, record.record_id))
+            if stands is not None and stands[:2] == (record.row, record.version):
+                self._records[tenant, record.kind, record.record_id] = record
+        else:
+            stored = rewrite.stored
+            key = (tenant, stored.entity_id)
+            before = self._standing(key)
+            if before[:2] == (stored.row, stored.version):
+                box = _fresh_text(rewrite.box) if rewrite.box else ""
+                self._now[key] = before._replace(keys=_fresh_text(rewrite.keys), box=box)
+                self._stored[key] = touched[key] = stored
 
     def _drop_past(self, tenant: str, drop: DropPast) -> None:
         key = (tenant, drop.entity_id)

@@ -30,6 +30,9 @@ from ._change import (
     Put,
     PutRecord,
     Record,
+    Rewrite,
+    RewriteRecord,
+    Rewriting,
     Stored,
     Subject,
     Timer,
@@ -88,6 +91,8 @@ class MemoryStore:
         for record in change.records:
             self._put_record(tenant, change, record)
         self._write_past(tenant, change)
+        for rewrite in change.rewrites:
+            _rewrite(tenant, rewrite)
         self._sum_up(tenant, change.policy, len(tenant.log) - began)
         for row in change.audit:
             self._audit(tenant, change, row)
@@ -435,6 +440,24 @@ def _in_scope(scope: str, wanted: tuple[tuple[str, bool], ...]) -> bool:
 
 def _meet(one: Box, other: Box) -> bool:
     return one[0] <= other[2] and other[0] <= one[2] and one[1] <= other[3] and other[1] <= one[3]
+
+
+def _rewrite(tenant: _Tenant, rewrite: Rewriting) -> None:
+    if isinstance(rewrite, Rewrite):
+        new = rewrite.stored
+        old = tenant.entities.get(new.entity_id)
+        if old is not None and (old.stored.row, old.stored.version) == (new.row, new.version):
+            tenant.entities[new.entity_id] = _Entity(new, frozenset(rewrite.keys), rewrite.box)
+    elif isinstance(rewrite, RewriteRecord):
+        record = rewrite.record
+        stands = tenant.records.get((record.kind, record.record_id))
+        if stands is not None and (stands.row, stands.version) == (record.row, record.version):
+            tenant.records[record.kind, record.record_id] = record
+    else:
+        fact = rewrite.fact
+        rows = tenant.history.get(rewrite.entity_id, [])
+        place = (fact.attr, rewrite.seq, rewrite.nth)
+        rows[:] = [row._replace(fact=fact) if (row.fact.attr, row.seq, row.nth) == place else row for row in rows]
 
 
 def _set_timers(tenant: _Tenant, change: Change) -> None:

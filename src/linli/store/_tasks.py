@@ -38,12 +38,15 @@ class Task:
         """About how many rows it writes."""
         if isinstance(self.work, Claim):
             return self.work.limit
-        return 1 + len(self.work.puts) + len(self.work.deletes) + len(self.work.records) + len(self.work.set_timers)
+        work = self.work
+        return 1 + sum(map(len, (work.puts, work.deletes, work.records, work.set_timers, work.rewrites)))
 
     @property
     def stands_alone(self) -> bool:
         """Whether it must see in the database what was done before it: then it has a transaction of its own."""
-        return isinstance(self.work, Claim) or any(not isinstance(past, AddPast) for past in self.work.past)
+        if isinstance(self.work, Claim) or self.work.rewrites:
+            return True
+        return any(not isinstance(past, AddPast) for past in self.work.past)
 
 
 @dataclass(slots=True)
