@@ -10,7 +10,6 @@ from linli.base.errors import BadSetting, TooOften
 from linli.trust import Principal
 from linli.web._limits import SEARCH_COST, Buckets, Limits, Proxies, Rates
 
-STRANGER = Principal("caller:1", "caller")
 CLERK = Principal("account:1", "clerk", ("/cn/r99",))
 COLLEAGUE = Principal("account:2", "clerk", ("/cn/r99",))
 
@@ -33,12 +32,12 @@ def a_limit(clock: Hand, *, area_s: float = 1000) -> Limits:
     return Limits(Rates(address_s=2, principal_s=2, area_s=area_s, burst_s=5), clock)
 
 
-def admitted(limits: Limits, times: int, who: Principal = STRANGER, address: str = "192.0.2.1", **more: str) -> int:
+def admitted(limits: Limits, times: int, who: Principal | None = None, **more: str) -> int:
     """How many of so many requests at one moment get through."""
     through = 0
     for _ in range(times):
         try:
-            limits.admit(asked(**more), who, address)
+            limits.admit(asked(**more), who)
         except TooOften:
             continue
         through += 1
@@ -60,22 +59,22 @@ def test_who_is_refused_is_told_how_long_to_wait_and_that_is_true() -> None:
     limits = a_limit(clock)
     admitted(limits, 10)
     with pytest.raises(TooOften) as caught:
-        limits.admit(asked(), STRANGER, "192.0.2.1")
+        limits.admit(asked(), None)
     clock.s += caught.value.wait_s
-    limits.admit(asked(), STRANGER, "192.0.2.1")
+    limits.admit(asked(), None)
 
 
 def test_one_address_does_not_use_up_what_is_anothers() -> None:
     limits = a_limit(Hand())
-    assert admitted(limits, 50, address="192.0.2.1") == 10
-    assert admitted(limits, 50, address="192.0.2.2") == 10
+    assert admitted(limits, 50, client="192.0.2.1") == 10
+    assert admitted(limits, 50, client="192.0.2.2") == 10
 
 
 def test_who_is_signed_in_is_counted_by_himself_wherever_he_is() -> None:
     limits = a_limit(Hand())
-    admitted(limits, 100, address="192.0.2.1")
-    assert admitted(limits, 8, CLERK, address="192.0.2.1") == 8
-    assert admitted(limits, 8, CLERK, address="192.0.2.9") == 2
+    admitted(limits, 100, client="192.0.2.1")
+    assert admitted(limits, 8, CLERK, client="192.0.2.1") == 8
+    assert admitted(limits, 8, CLERK, client="192.0.2.9") == 2
     assert admitted(limits, 8, COLLEAGUE) == 8
 
 
@@ -105,21 +104,25 @@ def test_only_so_many_are_remembered() -> None:
     assert buckets.take("a", 1, 0.0) == 0
 
 
-FORWARDED = {b"x-forwarded-for": b"203.0.113.9, 198.51.100.7, 10.0.0.2", b"x-forwarded-proto": b"https"}
+FORWARDED = ((b"x-forwarded-for", b"203.0.113.9, 198.51.100.7, 10.0.0.2"), (b"x-forwarded-proto", b"https"))
+
+
+def seen(proxies: list[str], client: str, *headers: tuple[bytes, bytes]) -> tuple[str, str]:
+    """Whose address a node sees behind these proxies, and by which scheme he speaks."""
+    scope = {"client": (client, 1), "scheme": "http", "headers": list(headers)}
+    Proxies(proxies).seen_through(scope)
+    return scope["client"][0], scope["scheme"]
 
 
 def test_what_a_stranger_says_of_his_address_is_not_believed() -> None:
-    for proxies in (Proxies([]), Proxies(["10.0.0.0/8"])):
-        assert proxies.address(asked(client="192.0.2.1"), FORWARDED) == "192.0.2.1"
-        assert not proxies.is_secure(asked(client="192.0.2.1"), FORWARDED)
+    for proxies in ([], ["10.0.0.0/8"]):
+        assert seen(proxies, "192.0.2.1", *FORWARDED) == ("192.0.2.1", "http")
 
 
 def test_behind_a_proxy_the_nearest_address_that_is_none_counts() -> None:
-    proxies = Proxies(["10.0.0.0/8"])
-    assert proxies.address(asked(client="10.0.0.1"), FORWARDED) == "198.51.100.7"
-    assert proxies.is_secure(asked(client="10.0.0.1"), FORWARDED)
-    assert proxies.address(asked(client="10.0.0.1"), {}) == "10.0.0.1"
-    assert proxies.address(asked(client="10.0.0.1"), {b"x-forwarded-for": b"<script>"}) == "unknown"
+    assert seen(["10.0.0.0/8"], "10.0.0.1", *FORWARDED) == ("198.51.100.7", "https")
+    assert seen(["10.0.0.0/8"], "10.0.0.1") == ("10.0.0.1", "http")
+    assert seen(["10.0.0.0/8"], "10.0.0.1", (b"x-forwarded-for", b"<script>")) == ("unknown", "http")
 
 
 def test_a_proxy_that_is_no_address_is_refused_at_the_start() -> None:

@@ -11,6 +11,7 @@ from linli.base.errors import LinliError
 
 from ._answers import SAFE_HEADERS, STRICT_TRANSPORT, log, problem
 from ._asking import Asking, headers_of
+from ._limits import Limits, Proxies
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -25,9 +26,18 @@ LIVE_PATH = "/api/live"
 class Entrance:
     """One ASGI application: refuses what the guard refuses, and hands the rest to what `inner` returns for a path."""
 
-    def __init__(self, asking: Asking, inner: Callable[[str], App]) -> None:
-        """Guard by `asking`."""
+    def __init__(
+        self,
+        asking: Asking,
+        inner: Callable[[str], App],
+        *,
+        limits: Limits | None = None,
+        proxies: Proxies | None = None,
+    ) -> None:
+        """Guard by `asking`. `limits`: how often somebody may ask, None = as he likes; `proxies`: those believed."""
         self._asking = asking
+        self._limits = limits
+        self._proxies = proxies
         self._inner = inner
         self._open = 0
         self._idle = asyncio.Event()
@@ -38,6 +48,8 @@ class Entrance:
         if scope["type"] != "http":
             return
         scope["linli.first_byte"] = time.perf_counter()
+        if self._proxies is not None:
+            self._proxies.seen_through(scope)
         live = scope["path"] == LIVE_PATH
         if not live:
             self._open += 1
@@ -60,6 +72,9 @@ class Entrance:
             self._asking.guard(scope, headers)
             if not self._asking.is_fresh(scope, headers):
                 await self._asking.refresh(scope, headers)
+            if self._limits is not None:
+                login = self._asking.login(scope, headers)
+                self._limits.admit(scope, login.who if login else None)
         except LinliError as error:
             await problem(error)(scope, receive, send)
             return

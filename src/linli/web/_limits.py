@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
@@ -31,7 +31,6 @@ REMEMBERED_MAX = 50_000
 #: what a search costs beside an ordinary request
 SEARCH_COST = 5
 
-Headers = Mapping[bytes, bytes]
 _PRESSES = frozenset({("POST", "/api/calls"), ("POST", "/call")})
 _SEARCHES = frozenset({"/ngsi-ld/v1/entities", "/ngsi-ld/v1/temporal/entities"})
 _SEARCH_BODIES = frozenset({"/ngsi-ld/v1/entityOperations/query", "/ngsi-ld/v1/temporal/entityOperations/query"})
@@ -89,8 +88,8 @@ class Limits:
         self._principals = Buckets(rates.principal_s, rates.burst_s)
         self._areas = Buckets(rates.area_s, rates.burst_s)
 
-    def admit(self, scope: Mapping[str, Any], who: Principal, address: str) -> None:
-        """Count a request by who is signed in and his areas, or by the address of a stranger.
+    def admit(self, scope: Mapping[str, Any], who: Principal | None) -> None:
+        """Count a request by who is signed in and his areas, or by the address of a stranger (None).
 
         Raises: TooOften.
         """
@@ -98,8 +97,8 @@ class Limits:
         if (method, path) in _PRESSES:
             return
         cost, now_s = _cost(method, path), self._clock_s()
-        if who.role == "caller":
-            wait_s = self._addresses.take(address, cost, now_s)
+        if who is None:
+            wait_s = self._addresses.take(str((scope.get("client") or ("",))[0]), cost, now_s)
         else:
             wait_s = self._principals.take(f"{who.tenant} {who.id}", cost, now_s)
             for area in who.scopes if not wait_s else ():
@@ -120,28 +119,21 @@ class Proxies:
             raise BadSetting(f"web.proxies: {error}; write addresses or networks like 10.0.0.0/8.") from error
         self._is_one = lru_cache(1024)(self._looked_up)
 
-    def address(self, scope: Mapping[str, Any], headers: Headers) -> str:
-        """Return whose address a request comes from: the last one in X-Forwarded-For that is no proxy of ours.
+    def seen_through(self, scope: MutableMapping[str, Any]) -> None:
+        """Write into `scope` whose address a request comes from, and whether he speaks TLS, where a proxy says so.
 
-        Without proxies, or from anybody else, that header says nothing.
+        His is the last address in X-Forwarded-For that is no proxy of ours. From anybody else these headers say nothing.
         """
-        address = (scope.get("client") or ("", 0))[0]
-        if not self._networks or not self._is_one(address):
-            return str(address)
-        for said in reversed(headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):
-            if not said.strip():
-                continue
-            address = said.strip()
-            if not self._is_one(address):
-                return _canonical(address)
-        return str(address)
-
-    def is_secure(self, scope: Mapping[str, Any], headers: Headers) -> bool:
-        """Tell whether the asker speaks TLS: to this node, or to a proxy that is believed."""
-        if scope.get("scheme") == "https":
-            return True
         client = (scope.get("client") or ("", 0))[0]
-        return bool(self._networks) and self._is_one(client) and headers.get(b"x-forwarded-proto") == b"https"
+        if not self._networks or not self._is_one(client):
+            return
+        headers = dict(scope["headers"])
+        said = headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",")
+        strangers = [one.strip() for one in said if one.strip() and not self._is_one(one.strip())]
+        if strangers:
+            scope["client"] = (_canonical(strangers[-1]), 0)
+        if headers.get(b"x-forwarded-proto") == b"https":
+            scope["scheme"] = "https"
 
     def _looked_up(self, address: str) -> bool:
         try:
