@@ -113,6 +113,81 @@ def test_every_kind_of_file_is_read(form: Any, tmp_path: Path) -> None:
     assert main(["check", written(tmp_path, "entities", form([mended(1), mended(2)]))]) == 0
 
 
+TABLE = """\
+id;type;scope;name.zh;name.en;location.lon;location.lat;smoke;coLevel;coLevel.unitCode;refDevice
+{id}01;SmokeObserved;/cn/r99/r9901;一号;One;117.02;36.66;FALSE;3;59;{device}01
+{id}02;SmokeObserved;;;;117.03;36.66;true;;;{device}02
+
+"""
+
+
+def table(text: str) -> bytes:
+    """Return a table as a spreadsheet writes it, with a mark of the byte order."""
+    device = "urn:ngsi-ld:Device:990101001001:01JDSAMP1E00000000000000"
+    return text.format(id=device.replace(":Device:", ":SmokeObserved:"), device=device).encode("utf-8-sig")
+
+
+def test_a_table_is_read_row_by_row(tmp_path: Path, capsys: Any) -> None:
+    assert main(["check", written(tmp_path, "right.csv", table(TABLE)), "--lang", "en"]) == 0
+    assert "All 2 entities follow the standard." in capsys.readouterr().out
+    wrong = TABLE.replace("FALSE", "no").replace(";true;", ";true;;").replace("name.en", "naem")
+    assert main(["check", written(tmp_path, "wrong.csv", table(wrong)), "--lang", "en"]) == 1
+    said = capsys.readouterr().out
+    assert "✗ line 2" in said
+    assert "smoke: must be true or false." in said
+    assert "naem: SmokeObserved has no such attribute" in said
+    assert "✗ line 3" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "message"),
+    [
+        ("name,smoke\n1,2\n", [], "one of them must be id"),
+        ("id,smoke\n1,2\n", [], "has no column type"),
+        ("id,smoke,smoke\n1,2,3\n", ["--type", "SmokeObserved"], "two columns have the same name"),
+        ('id,smoke\n1,"2\n', ["--type", "SmokeObserved"], "line 2 is no row of a table"),
+    ],
+)
+def test_a_table_that_cannot_be_read_gets_one_clear_line(
+    text: str, words: list[str], message: str, tmp_path: Path, capsys: Any
+) -> None:
+    assert main(["check", written(tmp_path, "table.csv", text.encode()), *words]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def ring(west: float, east: float) -> list[list[float]]:
+    return [[west, 36.6], [east, 36.6], [east, 36.7], [west, 36.7], [west, 36.6]]
+
+
+@pytest.mark.parametrize(
+    ("area", "rule"),
+    [
+        ({"type": "Polygon", "coordinates": [ring(117.0, 117.1)]}, None),
+        ({"type": "Feature", "geometry": {"type": "MultiPolygon", "coordinates": [[ring(116, 117)], [ring(117, 118)]]}}, None),
+        ({"type": "Polygon", "coordinates": [ring(117.0, 117.016)]}, "outside_shifted"),
+        ({"type": "FeatureCollection", "features": [{"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring(116.0, 117.0)]}}]}, "outside"),
+    ],
+)  # fmt: skip
+def test_places_must_lie_inside_the_boundary_that_he_gives(area: Any, rule: str | None, tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    lamp = {
+        **mended(1),
+        "location": {"type": "GeoProperty", "value": {"type": "Point", "coordinates": [117.02, 36.66]}},
+    }
+    words = ["check", written(tmp_path, "lamp.json", lamp), "--area", written(tmp_path, "area.geojson", area)]
+    assert main([*words, "--json", str(out)]) == (rule is not None)
+    assert [one["rule"] for one in orjson.loads(out.read_bytes())["faults"]] == ([rule] if rule else [])
+
+
+@pytest.mark.parametrize("area", [{"type": "Point", "coordinates": [1, 2]}, [], {"type": "Polygon", "coordinates": []}])
+def test_a_boundary_without_an_area_gets_one_clear_line(area: Any, tmp_path: Path, capsys: Any) -> None:
+    words = ["check", written(tmp_path, "lamp.json", mended(1)), "--area", written(tmp_path, "a.geojson", area)]
+    assert main(words) == 2
+    assert "a.geojson: " in capsys.readouterr().err
+
+
 def test_a_broken_line_is_one_fault_and_the_others_are_judged(tmp_path: Path, capsys: Any) -> None:
     lines = [orjson.dumps(mended(1)), b"{broken", orjson.dumps(mended(2))]
     assert main(["check", written(tmp_path, "e.jsonl", b"\n".join(lines)), "--lang", "en"]) == 1

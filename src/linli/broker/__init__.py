@@ -15,7 +15,7 @@ from ._broker import Broker
 from ._caps import Caps
 from ._contexts import ContextKind, Contexts, Fetching, Held, Use
 from ._form import attribute_name
-from ._geo import Geo, read_geo
+from ._geo import Geo, metres_outside, read_geo, read_place
 from ._grammar import read_q, read_scope_q, read_selectors, read_types
 from ._ground import TENANT
 from ._joining import LEVEL_MAX, Join
@@ -75,6 +75,7 @@ __all__ = [
     "checked_id",
     "checked_name",
     "full_name",
+    "metres_outside",
     "read_geo",
     "read_keep_us",
     "read_languages",
@@ -82,6 +83,7 @@ __all__ = [
     "read_members",
     "read_order",
     "read_pattern",
+    "read_place",
     "read_q",
     "read_scope_q",
     "read_selectors",

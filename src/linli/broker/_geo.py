@@ -178,6 +178,14 @@ def metres_to(place: dict[str, Any], value: dict[str, Any]) -> float:
     return _metres_between(_shape_of(orjson.dumps(place)), on_earth(orjson.dumps(value)))
 
 
+def metres_outside(area: bytes, place: dict[str, Any]) -> float:
+    """Return how far a GeoJSON geometry reaches out of an area (GeoJSON as text); 0 when none of it does. Metres."""
+    shape, there = _shape_of(area), on_earth(orjson.dumps(place))
+    if shape.covers(there):
+        return 0.0
+    return max(_metres_between(shape, shapely.Point(position)) for position in shapely.get_coordinates(there))
+
+
 def _metres_between(one: BaseGeometry, other: BaseGeometry) -> float:
     """Return the distance between two geometries in metres; inf where one is nowhere.
 

@@ -11,6 +11,7 @@ from linli.base import LANGUAGES, WallClock, to_wire_time, write_json
 from linli.base.errors import StartError
 from linli.vocab import Judge, vocabulary
 
+from ._boundary import read_boundary
 from ._entities import ENTITIES_MAX, Found, from_file, from_url, is_url, shown
 from ._report import Report
 from ._words import writable_file
@@ -19,8 +20,9 @@ from ._words import writable_file
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the words of `linli check` to the command line."""
     check = commands.add_parser("check", help="check entities against the standard: what is wrong, how to mend it")
-    check.add_argument("source", metavar="FILE|URL", help="JSON, JSON-LD, one entity a line; or a running broker")
+    check.add_argument("source", metavar="FILE|URL", help="JSON, JSON-LD, one entity a line, CSV; or a broker")
     check.add_argument("--type", metavar="TYPE", help="only entities of this type are right (URL: are asked for)")
+    check.add_argument("--area", type=Path, metavar="FILE", help="GeoJSON: every place must lie inside its areas")
     check.add_argument("--html", type=Path, metavar="OUT", help="write the report as a page that can be shown")
     check.add_argument("--json", type=Path, metavar="OUT", help="write the report as JSON")
     check.add_argument("--lang", choices=LANGUAGES, help="one language; default both")
@@ -38,7 +40,12 @@ def run(options: argparse.Namespace) -> int:
         if file is not None:
             writable_file(file)
     languages = LANGUAGES if options.lang is None else (options.lang,)
-    report = judged(_entities(options), shown(options.source), wanted=options.type, plain=not is_url(options.source))
+    judge = Judge(
+        vocabulary(),
+        plain_is_ours=not is_url(options.source),
+        metres_outside=None if options.area is None else read_boundary(options.area),
+    )
+    report = judged(_entities(options), shown(options.source), judge, wanted=options.type)
     print("\n".join(report.lines(languages)))
     at = to_wire_time(WallClock().now_us())
     if options.html is not None:
@@ -48,9 +55,9 @@ def run(options: argparse.Namespace) -> int:
     return 0 if report.level else 1
 
 
-def judged(entities: Iterator[Found], source: str, *, wanted: str | None = None, plain: bool = True) -> Report:
-    """Return the report on `entities`. `plain`: where nothing names a @context, ours is meant."""
-    report = Report(source, Judge(vocabulary(), plain_is_ours=plain))
+def judged(entities: Iterator[Found], source: str, judge: Judge, *, wanted: str | None = None) -> Report:
+    """Return the report on `entities`; `wanted`: they must be of this type."""
+    report = Report(source, judge)
     for found in islice(entities, ENTITIES_MAX):
         report.take(found, report.judge.verdict(None if found.broken else found.entity, wanted=wanted))
     report.cut = next(entities, None) is not None
@@ -61,7 +68,7 @@ def _entities(options: argparse.Namespace) -> Iterator[Found]:
     if not is_url(options.source):
         if options.header:
             raise StartError("--header: only a URL is asked with headers.")
-        return from_file(Path(options.source))
+        return from_file(Path(options.source), options.type)
     headers: dict[str, str] = {}
     for said in options.header:
         name, colon, value = said.partition(":")

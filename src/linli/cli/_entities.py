@@ -1,4 +1,4 @@
-"""Entities to be checked: out of a file (JSON, JSON-LD, one a line), or out of a running broker, page by page."""
+"""Entities to be checked: out of a file (JSON, JSON-LD, one a line, a table), or out of a running broker, page by page."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from linli.base import read_json
 from linli.base.errors import LinliError, StartError
 from linli.client import ClientProblem, NodeUnreachable, SyncHttpTransport
 from linli.vocab import vocabulary
+
+from ._table import rows
 
 FILE_BYTES_MAX = 1 << 30
 ANSWER_BYTES_MAX = 64 << 20
@@ -45,16 +47,22 @@ def shown(source: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
-def from_file(file: Path) -> Iterator[Found]:
-    """Yield the entities of a file: one JSON object, a list of them, or one a line.
+def from_file(file: Path, type_name: str | None = None) -> Iterator[Found]:
+    """Yield the entities of a file: one JSON object, a list of them, one a line, or a table whose name ends in .csv.
 
+    `type_name`: of all rows of a table without a column for it.
     Raises: StartError: the file is not there, not UTF-8, not JSON, or holds something else than entities.
     """
     try:
         content = file.read_bytes()
     except OSError as error:
         raise StartError(f"{file}: cannot be read ({error.strerror}).") from error
-    yield from _entities(content.removeprefix(_BOM), str(file))
+    content = content.removeprefix(_BOM)
+    if file.suffix.lower() != ".csv":
+        yield from _entities(content, str(file))
+        return
+    for place, entity in rows(_text(content, str(file)), str(file), type_name):
+        yield Found(place, by_line=True, entity=entity, broken=entity is None)
 
 
 def from_url(url: str, headers: Mapping[str, str], type_name: str | None) -> Iterator[Found]:
@@ -122,13 +130,19 @@ def _read(body: bytes) -> Any:
         raise StartError(f"The broker's answer cannot be read: {error.message}") from error
 
 
-def _entities(content: bytes, name: str) -> Iterator[Found]:
+def _text(content: bytes, name: str) -> str:
+    """Return the text of a file. Raises: StartError: it is not UTF-8, or empty."""
     try:
-        content.decode("utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise StartError(f"{name}: is not UTF-8; save it as UTF-8.") from error
-    if not content.strip():
+    if not text.strip():
         raise StartError(f"{name}: is empty.")
+    return text
+
+
+def _entities(content: bytes, name: str) -> Iterator[Found]:
+    _text(content, name)
     try:
         said = read_json(content, bytes_max=FILE_BYTES_MAX)
     except LinliError as error:

@@ -7,8 +7,9 @@ brought into the normalized form and held against the type. Nothing is fetched a
 from __future__ import annotations
 
 import difflib
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +29,8 @@ _MEMBERS = frozenset(["id", "@id", "type", "@type", "scope", "@context", "create
 _VALUE_MEMBERS = (*MEMBER.values(), "objectList")
 _GEOMETRIES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 _ID_PART = {"{node}": r"\d{12}", "{ulid}": r"[0-9A-Z]{26}", "{code}": r"[A-Za-z0-9_.\-]{1,100}"}
+#: how far places lie from where they should when they were taken by the coordinates of GCJ-02, metres
+_SHIFT_M = (100.0, 700.0)
 _NUMBERS = re.compile(r"(?<![0-9A-Za-z])(?:1[3-9]\d{9}|\d{17}[\dXx])(?![0-9A-Za-z])", re.ASCII)
 
 
@@ -56,10 +59,16 @@ class Verdict:
 class Judge:
     """Judges the entities of one file or one broker; remembers ids, which may stand there only once."""
 
-    def __init__(self, vocab: Vocab, *, plain_is_ours: bool = True) -> None:
-        """Judge by `vocab`. `plain_is_ours`: where nothing names a @context, ours is meant."""
+    def __init__(
+        self, vocab: Vocab, *, plain_is_ours: bool = True, metres_outside: Callable[[Any], float] | None = None
+    ) -> None:
+        """Judge by `vocab`. `plain_is_ours`: where nothing names a @context, ours is meant.
+
+        `metres_outside`: how far a geometry lies outside of the boundary in which all places must lie.
+        """
         self._vocab = vocab
         self._plain_is_ours = plain_is_ours
+        self._metres_outside = metres_outside
         self._seen: set[str] = set()
         self._id_forms = {name: _id_form(entity) for name, entity in vocab.types.items()}
 
@@ -79,6 +88,10 @@ class Judge:
             return Verdict(entity_id, None, faults)
         attrs = self._attributes(said, entity, names, faults)
         faults += self._vocab.check(entity.name, attrs, strict=True)
+        if self._metres_outside is not None:
+            at_fault = {re.split(r"[.\[]", fault.path, maxsplit=1)[0] for fault in faults}
+            sound = {name: said for name, said in attrs.items() if name not in at_fault}
+            faults += _outside(sound, self._metres_outside)
         return Verdict(entity_id, entity.name, faults)
 
     def example(self, verdict: Verdict, fault: Fault) -> dict[str, Any] | None:
@@ -159,6 +172,17 @@ class Judge:
             else:
                 attrs[short] = _normalized(value, entity.attributes.get(short))
         return attrs
+
+
+def _outside(attrs: Mapping[str, Any], metres_outside: Callable[[Any], float]) -> Iterator[Fault]:
+    """Yield the places that lie outside of the boundary."""
+    for name, said in attrs.items():
+        for instance in said if isinstance(said, list) else [said]:
+            metres = metres_outside(instance["value"]) if instance["type"] == "GeoProperty" else 0.0
+            if metres > 0.0:
+                is_shift = _SHIFT_M[0] <= metres <= _SHIFT_M[1]
+                yield Fault(name, "outside_shifted" if is_shift else "outside", {"metres": math.ceil(metres)})
+                break
 
 
 class _Names:
