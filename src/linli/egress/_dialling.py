@@ -49,7 +49,7 @@ class Dialler:
                     made,
                     address,
                     target.port,
-                    ssl=self._context() if target.tls else None,
+                    ssl=self.context() if target.tls else None,
                     server_hostname=target.host if target.tls else None,
                 )
             except ssl.SSLError:
@@ -71,7 +71,8 @@ class Dialler:
                     raise Unreachable("The connection was refused.", why="an address of the host is not public")
         return found[:_ADDRESSES_MAX]
 
-    def _context(self) -> ssl.SSLContext:
+    def context(self) -> ssl.SSLContext:
+        """Return how connections are sealed: whom they trust."""
         if self._tls is None:
             self._tls = ssl.create_default_context(cafile=self._ca_file or None)
         return self._tls

@@ -10,6 +10,7 @@ from linli.base.errors import BadRequestData, Unreachable
 
 from ._dialling import Dialler, Resolve
 from ._http import Pool, Request, Response
+from ._mail import Mail, Relay
 from ._mqtt import MqttLines, MqttVersion, topic_of
 from ._targets import Rules, Target
 
@@ -47,6 +48,7 @@ class Egress:
         dialler = Dialler(connect_s, ca_file, resolve)
         self._pool = Pool(dialler)
         self._mqtt = MqttLines(dialler)
+        self._relay = Relay(dialler, total_s)
 
     def check(self, url: str) -> None:
         """Hold a URL against all rules that need no DNS. Raises: BadRequestData: with the rule that it breaks."""
@@ -84,6 +86,10 @@ class Egress:
         if not target.scheme.startswith("mqtt"):
             raise BadRequestData("The URL must begin with mqtt or mqtts.")
         await self._mqtt.publish(target, payload, qos, version, min(timeout_s or self._total_s, self._total_s))
+
+    async def mail(self, relay: Target, mail: Mail) -> None:
+        """Hand a message to the operator's relay. Raises: Unreachable."""
+        await self._relay.send(relay, mail)
 
     async def close(self) -> None:
         """Let go of all connections."""

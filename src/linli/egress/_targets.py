@@ -35,7 +35,7 @@ class Target:
     @property
     def tls(self) -> bool:
         """Whether the connection is sealed."""
-        return self.scheme in ("https", "mqtts")
+        return self.scheme in ("https", "mqtts", "smtps")
 
     @property
     def origin(self) -> tuple[str, str, int]:

@@ -6,20 +6,30 @@ each class of privacy how attributes may be shown, and carries the audit rows fo
 are worked out beforehand into a `Filter`. trust never decides about an entity by its personal values.
 """
 
+from ._accounts import OWN, STAFF, Account
 from ._allow import Explanation, Filter, Policies, Reach, Rule
 from ._asked import FOREVER_US, FULL, MASKED, PUBLIC, Act, Decision, Level, Principal, Shown, Thing, Verb
 from ._audit import AuditEntry, audit_row, read_row, trace_of
+from ._blind import normal
+from ._cards import Printed
+from ._cards import spelt as card_number
 from ._chain import HASH, HashChain
 from ._checkpoints import WITNESS, Checkpoint, Notary, Witness, witness_at
+from ._clients import ClientApp
+from ._codes import Codes, People, Right, Somebody
 from ._consent import Consents, ConsentSaid
 from ._delegation import Delegations, Mandate
-from ._identity import Identity
+from ._identity import CARD, Identity
 from ._keys import KEK_FILE, SUITE, Destroyed, Keys
 from ._logins import AT_HOME, AT_WORK, IN_HOUSEHOLD, Login, Term
+from ._messages import Messages, messages_of
 from ._minors import UNDER_14, Minors, age_band, begin_us, birthday, day_of, next_band_day
 from ._node_key import NodeSecret, is_signed
+from ._oidc import OtherProvider
 from ._orders import EPIDEMIC, Order, Orders
+from ._passkeys import Site
 from ._proofs import Proven, check_proof, prove
+from ._provider import GrantRefused, Wanted
 from ._receipts import erasure_receipt, is_receipt
 from ._retention import SHORTER, Life, Retention, Said, Steady, end_us
 from ._sealed import Sealed
@@ -28,6 +38,7 @@ from ._verifying import Fault, Trail, Verdict, verify
 __all__ = [
     "AT_HOME",
     "AT_WORK",
+    "CARD",
     "EPIDEMIC",
     "FOREVER_US",
     "FULL",
@@ -35,14 +46,19 @@ __all__ = [
     "IN_HOUSEHOLD",
     "KEK_FILE",
     "MASKED",
+    "OWN",
     "PUBLIC",
     "SHORTER",
+    "STAFF",
     "SUITE",
     "UNDER_14",
     "WITNESS",
+    "Account",
     "Act",
     "AuditEntry",
     "Checkpoint",
+    "ClientApp",
+    "Codes",
     "ConsentSaid",
     "Consents",
     "Decision",
@@ -51,6 +67,7 @@ __all__ = [
     "Explanation",
     "Fault",
     "Filter",
+    "GrantRefused",
     "HashChain",
     "Identity",
     "Keys",
@@ -58,38 +75,49 @@ __all__ = [
     "Life",
     "Login",
     "Mandate",
+    "Messages",
     "Minors",
     "NodeSecret",
     "Notary",
     "Order",
     "Orders",
+    "OtherProvider",
+    "People",
     "Policies",
     "Principal",
+    "Printed",
     "Proven",
     "Reach",
     "Retention",
+    "Right",
     "Rule",
     "Said",
     "Sealed",
     "Shown",
+    "Site",
+    "Somebody",
     "Steady",
     "Term",
     "Thing",
     "Trail",
     "Verb",
     "Verdict",
+    "Wanted",
     "Witness",
     "age_band",
     "audit_row",
     "begin_us",
     "birthday",
+    "card_number",
     "check_proof",
     "day_of",
     "end_us",
     "erasure_receipt",
     "is_receipt",
     "is_signed",
+    "messages_of",
     "next_band_day",
+    "normal",
     "prove",
     "read_row",
     "trace_of",

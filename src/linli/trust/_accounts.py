@@ -96,10 +96,14 @@ class Accounts:
             for _, _, account in page:
                 yield account
 
-    def drafted(self, account: Account, label: str, ways: tuple[str, ...] = ()) -> tuple[PutRecord, ...]:
+    def drafted(self, account: Account, ways: tuple[str, ...] = ()) -> tuple[PutRecord, ...]:
         """Return the writes that make an account that does not exist yet, to be committed with what led to it."""
-        made = replace(account, label=self._sealed(account.id, label), ways=ways)
-        return put(KIND, account.id, made, 0), *(put(WAY, way, WayIn(account.id), 0) for way in ways)
+        made = replace(account, ways=ways)
+        return put(KIND, account.id, made, 0), *(put(WAY, way, WayIn(account.id), 0, quiet=True) for way in ways)
+
+    def labelled(self, account: Account, label: str) -> Account:
+        """Return the account with its label, sealed."""
+        return replace(account, label=self._sealed(account.id, label))
 
     async def change(self, account_id: str, **changed: object) -> Account:
         """Change an account; what it names anew holds from the next request of everybody who is signed in to it.

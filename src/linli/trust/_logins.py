@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,7 +13,7 @@ from linli.store import DropRecord, PutRecord
 
 from ._asked import Act, Principal
 from ._audit import audit_row
-from ._records import SWEEP, Kept, Records, digest, put
+from ._records import Kept, Records, digest, put
 
 KIND, OF_ACCOUNT = "login", "logins"
 HELD_MAX = 50_000
@@ -35,11 +34,12 @@ class Term:
     unused_us: int = 0
 
 
-#: who works for the city; who is at home with his own phone; a device of the household; an app or a tablet
+#: who works for the city; who is at home with his own phone; a device of the household; an app; a tablet at a gate
 AT_WORK = Term(12 * _HOUR_US, 4 * _HOUR_US)
 AT_HOME = Term(90 * _DAY_US, 30 * _DAY_US)
 IN_HOUSEHOLD = Term(365 * _DAY_US)
 IN_APP = Term(90 * _DAY_US, 14 * _DAY_US)
+AT_GATE = Term(365 * _DAY_US, 30 * _DAY_US)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,8 @@ class Login:
     """One sign-in of one browser or device, under the hash of its token.
 
     `who`: as whom it acts; of an account or an app that is read from there each time. `how`: passkey, provider, code, card,
-    app, gate, demo. `on`: a few words for the browser. `until_us`: on the wall clock. `client`: the app that acts so.
-    `for_whom`, `delegation`: the person for whom he acts now, and the Delegation that lets him.
+    app, gate, demo. `on`: a few words for the browser. `until_us`: on the wall clock. `client`: the app that acts so, or card:NUMBER.
+    `for_whom`: the person for whom he wants to act now; whether he may is asked each time.
     """
 
     id: str
@@ -63,7 +63,6 @@ class Login:
     on: str = ""
     client: str = ""
     for_whom: str = ""
-    delegation: str = ""
 
     def stands(self, now_us: int) -> bool:
         """Tell whether it still holds."""
@@ -98,7 +97,6 @@ class Logins:
         self._whom = whom
         self._wall = wall
         self._held: OrderedDict[str, _Held] = OrderedDict()
-        self._swept = 0
 
     async def open(
         self,
@@ -124,7 +122,7 @@ class Logins:
         writes = (_put(login, 0), *await self._listed(login), *more)
         await self._records.write(*writes, audit=(row,), actor=who.id)
         self._hold(_Held(login, 1, now))
-        await self._sweep(now)
+        await self._records.sweep(KIND, Login, lambda one: not one.stands(now))
         return token
 
     def held(self, login_id: str) -> Login | None:
@@ -197,12 +195,12 @@ class Logins:
                 found.append(kept.doc)
         return found
 
-    async def act_for(self, login: Login, person: str, delegation: str) -> None:
+    async def act_for(self, login: Login, person: str) -> None:
         """Let a sign-in act for another person from now on, or for himself again ("")."""
         kept = await self._records.read(KIND, login.id, Login)
         if kept is None:
             raise ResourceNotFound("This sign-in is over.")
-        changed = replace(kept.doc, for_whom=person, delegation=delegation)
+        changed = replace(kept.doc, for_whom=person)
         await self._records.write(_put(changed, kept.version), actor=login.who.id)
         await self.refresh(login.id)
 
@@ -249,15 +247,6 @@ class Logins:
             await self.close(login_id)
         listed = OfAccount((*kept_ids, login.id))
         return [put(OF_ACCOUNT, login.account, listed, kept.version if kept else 0, quiet=True)]
-
-    async def _sweep(self, now: int) -> None:
-        """Remove some of the sign-ins whose time is over, a few at each sign-in, in turns."""
-        page = await self._records.page(KIND, Login, after=self._swept, limit=SWEEP)
-        self._swept = page[-1][0] if len(page) == SWEEP else 0
-        over = [DropRecord(KIND, login_id, quiet=True) for _, login_id, login in page if not login.stands(now)]
-        if over:
-            with contextlib.suppress(ResourceNotFound):  # another process sweeps too
-                await self._records.write(*over)
 
 
 def _put(login: Login, version: int) -> PutRecord:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Callable
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
 from linli.base import Clock
+from linli.base.errors import ResourceNotFound
 from linli.store import Change, DropRecord, PutRecord, Store
 
 #: where all of them stand, whatever tenant they speak of: a credential is looked up before its tenant is known
@@ -32,6 +35,7 @@ class Records:
         """Keep them in this store; its log goes by the city's clock."""
         self._store = store
         self._city = city
+        self._swept: dict[str, int] = {}
 
     async def read(self, kind: str, record_id: str, form: type[T]) -> Kept[T] | None:
         """Return a document, or None."""
@@ -42,6 +46,15 @@ class Records:
         """Return (row, record id, document) of up to `limit` documents, the oldest first."""
         found = await self._store.records(TENANT, kind, after=after, limit=limit)
         return [(one.row, one.record_id, msgspec.json.decode(one.doc, type=form)) for one in found]
+
+    async def sweep(self, kind: str, form: type[T], is_over: Callable[[T], bool]) -> None:
+        """Remove some documents whose time is over: a few at each call, in turns through the whole kind."""
+        page = await self.page(kind, form, after=self._swept.get(kind, 0), limit=SWEEP)
+        self._swept[kind] = page[-1][0] if len(page) == SWEEP else 0
+        over = [DropRecord(kind, record_id, quiet=True) for _, record_id, doc in page if is_over(doc)]
+        if over:
+            with contextlib.suppress(ResourceNotFound):  # another process sweeps too
+                await self.write(*over)
 
     async def write(self, *records: PutRecord | DropRecord, audit: tuple[bytes, ...] = (), actor: str = ACTOR) -> None:
         """Write all or nothing. Raises: AlreadyExists, ResourceNotFound, Conflict: as the store says."""

@@ -6,7 +6,6 @@ so it is good once, in however many processes it is shown at the same moment.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -17,7 +16,7 @@ from linli.base import Clock
 from linli.base.errors import AlreadyExists, Conflict, NotAllowed, ResourceNotFound
 from linli.store import DropRecord, PutRecord
 
-from ._records import SWEEP, Records, digest, put
+from ._records import Records, digest, put
 
 T = TypeVar("T")
 
@@ -54,7 +53,7 @@ class Tickets:
         """
         secret = secret or secrets.token_urlsafe(32)
         now = self._wall.now_us()
-        await self._sweep(now)
+        await self._records.sweep(self._kind, _Kept, lambda one: one.until_us <= now)
         await self._records.write(self._put(secret, doc, now + (life_us or self._life_us), 0))
         return secret
 
@@ -90,11 +89,3 @@ class Tickets:
     def _put(self, secret: str, doc: object, until_us: int, version: int) -> PutRecord:
         kept = _Kept(until_us, msgspec.Raw(msgspec.json.encode(doc)))
         return put(self._kind, digest(secret), kept, version, quiet=True)
-
-    async def _sweep(self, now: int) -> None:
-        """Remove some of those whose time is over: the oldest, a few at each issue."""
-        page = await self._records.page(self._kind, _Kept, limit=SWEEP)
-        over = [DropRecord(self._kind, one, quiet=True) for _, one, kept in page if kept.until_us <= now]
-        if over:
-            with contextlib.suppress(ResourceNotFound):  # another process sweeps too
-                await self._records.write(*over)
