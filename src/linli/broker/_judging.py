@@ -16,7 +16,7 @@ import orjson
 from linli.store import LogRow, Stored
 
 from ._evaluate import Judged, wanted
-from ._facts import is_first
+from ._facts import SCOPE, is_first
 from ._identity import IdentityDoor
 from ._joining import joined, reached
 from ._matching import Event, fires
@@ -92,8 +92,7 @@ class JudgingDoor(SubscriptionDoor, IdentityDoor):
     async def _rebuilt(self, row: LogRow, attrs: frozenset[str]) -> Event | None:
         """Return a write whose images are gone from memory, from what stands and from history.
 
-        Types and scopes are those of today: history does not keep them. Of an entity that was deleted since, its
-        farewell is left.
+        Types are those of today: history does not keep them. Of an entity that was deleted since, its farewell is left.
         """
         stored = await self._store.get(row.tenant, row.entity_id)
         if row.kind == "delete":
@@ -119,10 +118,17 @@ class JudgingDoor(SubscriptionDoor, IdentityDoor):
             for name, instances in doc["attrs"].items()
             if (kept := [one for one in instances if is_first(one)])
         }
+        scopes = [] if "scopeAt" in doc else doc["scope"]
         for past in await self._store.as_of(tenant, stored.entity_id, seq):
-            if past.fact.doc is not None:
-                attrs.setdefault(past.fact.attr, []).append(orjson.loads(past.fact.doc))
-        return {**doc, "attrs": attrs}
+            if past.fact.doc is None:
+                continue
+            instance = orjson.loads(past.fact.doc)
+            if past.fact.attr == SCOPE:
+                value = instance["value"]
+                scopes = value if isinstance(value, list) else [value]
+            else:
+                attrs.setdefault(past.fact.attr, []).append(instance)
+        return {**doc, "scope": scopes, "attrs": attrs}
 
     def _living(self, event: Event) -> Event | None:
         """Return an event without what has expired; None when the entity itself has."""
