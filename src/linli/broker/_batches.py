@@ -138,7 +138,7 @@ class BatchDoor(AttributeDoor):
             return None, None
         if not may_expire(stored):
             doc = decoded(stored)
-            if not self._decided(act, "read", doc).ok:
+            if not self._may_know(act, doc):
                 raise AlreadyExists  # it is not for `act` to know of
             return stored, doc
         try:

@@ -152,10 +152,10 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
 
         Raises: ResourceNotFound: it is not there, `act` may not know of it, or it is of no such type.
         """
-        stored, doc, _ = await self._visible(act, entity_id, "read")
+        stored, doc = await self._visible(act, entity_id)
         if may_expire(stored) and decoded(stored) != doc:
             await self.expire(act.tenant, entity_id)
-            stored, doc, _ = await self._visible(act, entity_id, "read")
+            stored, doc = await self._visible(act, entity_id)
         if types is not None and not fits(Query(types=types), doc, stored):
             raise ResourceNotFound
         return stored, doc
@@ -187,17 +187,11 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
         return Standing(stored, attrs_before, doc, dict.fromkeys(changed), decision)
 
     def _judged(self, act: Act, before: Doc | None, outcome: Outcome, verb: Verb) -> Decision:
-        """Return trust's answer to a write: about what stands there, and where it moves also about what shall stand.
-
-        Raises: NotAllowed.
-        """
+        """Return trust's answer to a write. Raises: NotAllowed."""
         attrs = tuple(map(self._names.short, outcome.changed))
         after = self._sight.thing(outcome.doc, attrs)
         standing = after if before is None else self._sight.thing(before, attrs)
-        decision = self._allowed(act, verb, standing)
-        if (after.type, after.scopes) != (standing.type, standing.scopes):
-            self._allowed(act, verb, after)
-        return decision
+        return self._allowed_change(act, verb, standing, after)
 
     def _own_type(self, doc: Doc) -> EntityType | None:
         own = [one for name in doc["type"] if (one := self._names.own_type(name)) is not None]

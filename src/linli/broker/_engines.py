@@ -141,9 +141,8 @@ class EngineDoor(Ground):
         if draft.scopes is not None:
             doc["scope"] = list(draft.scopes)
         attrs = tuple(map(self._names.short, changed))
-        decision = self._allowed(act, verb or "change", replace(before, attrs=attrs))
-        if tuple(doc["scope"]) != before.scopes:
-            self._allowed(act, verb or "change", replace(before, scopes=tuple(doc["scope"]), attrs=attrs))
+        standing = replace(before, attrs=attrs)
+        decision = self._allowed_change(act, verb or "change", standing, self._sight.thing(doc, attrs))
         self._check(draft, entity_type, written, new=False)
         facts = [*facts_of(attrs_before, doc["attrs"], changed)]
         if tuple(doc["scope"]) != before.scopes:

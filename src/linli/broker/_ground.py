@@ -169,10 +169,28 @@ class Ground:
         """Return trust's answer about a document, which need not be looked at where the answer is always the same."""
         return self._allow.always(act, verb) or self._allow.allows(act, verb, self._sight.thing(doc))
 
+    def _may_know(self, act: Act, doc: Doc) -> bool:
+        """Tell whether `act` may know that an entity is there: who may read it, and who may only write it."""
+        return self._decided(act, "read", doc).ok or self._decided(act, "change", doc).ok
+
     def _allowed(self, act: Act, verb: Verb, thing: Thing) -> Decision:
         decision = self._allow.allows(act, verb, thing)
         if not decision.ok:
             raise NotAllowed
+        return decision
+
+    def _allowed_change(self, act: Act, verb: Verb, standing: Thing, after: Thing) -> Decision:
+        """Return trust's answer to a change: about what stands there, and where it becomes another's, or moves, also
+        about what shall stand, in every scope that is new.
+
+        Raises: NotAllowed.
+        """
+        decision = self._allowed(act, verb, standing)
+        if after != standing:
+            self._allowed(act, verb, after)
+            for scope in after.scopes:
+                if scope not in standing.scopes:
+                    self._allowed(act, verb, after.within(scope))
         return decision
 
     def _doc(self, stored: Stored) -> Doc | None:

@@ -207,17 +207,16 @@ class ReadingDoor(Ground):
         if order is None and len(passed) < PASSED_MAX:
             passed.add(question)
 
-    async def _visible(self, act: Act, entity_id: str, verb: Verb) -> tuple[Stored, Doc, Decision]:
+    async def _visible(self, act: Act, entity_id: str) -> tuple[Stored, Doc]:
         """Return an entity whole, for one who will change it. Raises: ResourceNotFound, NotAllowed."""
         self._sight.check_purpose(act)
         stored = await self._store.get(act.tenant, entity_id)
         doc = None if stored is None else self._doc(stored)
         if stored is None or doc is None:
             raise ResourceNotFound
-        decision = self._decided(act, verb, doc)
-        if not decision.ok:
+        if not self._may_know(act, doc):
             raise ResourceNotFound
-        return stored, doc, decision
+        return stored, doc
 
     async def _found(self, act: Act, entity_id: str, types: Node | None) -> _Hit:
         """Return what `act` may see of an entity. Raises: ResourceNotFound, NotAllowed."""
