@@ -22,8 +22,8 @@ _ENTRY_BYTES = 600
 @dataclass(slots=True)
 class Known:
     """What is known of one version of an entity without decoding it: its types (names in documents), when it must be
-    looked at again because a part of it expires, what trust asks about, whose data it holds, and rendered answers (b"" =
-    nothing is left of it)."""
+    looked at again because a part of it expires, what trust asks about, whose data it holds, rendered answers (b"" =
+    nothing is left of it), and which classes of privacy those show in clear that show any."""
 
     row: int
     version: int
@@ -32,6 +32,7 @@ class Known:
     thing: Thing | None = None
     whose: Whose | None = None
     views: dict[int, bytes] = field(default_factory=dict)
+    opened: dict[int, frozenset[str]] = field(default_factory=dict)
     bytes_kept: int = _ENTRY_BYTES
 
 
@@ -76,18 +77,29 @@ class Answers:
         self._known[key] = known
         self._grow(known.bytes_kept)
 
-    def keep(self, tenant: str, stored: Stored, known: Known, *, way: int, answer: bytes) -> None:
-        """Keep a rendered answer; the oldest of too many ways gives way."""
+    def keep(
+        self, tenant: str, stored: Stored, known: Known, *, way: int, answer: bytes, opened: frozenset[str]
+    ) -> None:
+        """Keep a rendered answer, and which classes of privacy it shows; the oldest of too many ways gives way."""
         if self._known.get((tenant, stored.entity_id)) is not known:
             self.learn(tenant, stored, known)
         if len(answer) > self._bytes_max // 8:
             return
         more = len(answer)
         if len(known.views) >= VIEWS_MAX:
-            more -= len(known.views.pop(next(iter(known.views))))
+            oldest = next(iter(known.views))
+            more -= len(known.views.pop(oldest))
+            known.opened.pop(oldest, None)
         known.views[way] = answer
+        if opened:
+            known.opened[way] = opened
         known.bytes_kept += more
         self._grow(more)
+
+    def clear(self) -> None:
+        """Forget every answer: somebody was erased, and nothing of him may be left."""
+        self._known.clear()
+        self._bytes = 0
 
     def _grow(self, more: int) -> None:
         self._bytes += more

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from linli.base.errors import AlreadyExists, BadRequestData, LinliError, ResourceNotFound
 from linli.store import Delete, Stored
-from linli.trust import Act
+from linli.trust import Act, Decision
 
 from ._attributes import AttributeDoor
 from ._caps import Caps
@@ -83,19 +83,19 @@ class BatchDoor(AttributeDoor):
         async def attempt() -> Batch:
             batch = Batch()
             deletes: dict[str, Delete] = {}
-            audit: list[bytes] = []
+            decisions: list[Decision] = []
             for said in ids:
                 try:
                     if checked_id(said) in deletes:
                         raise ResourceNotFound
                     deletes[said], decision = await self._deleted(act, said, None)
-                    audit.extend(decision.audit)
+                    decisions.append(decision)
                 except LinliError as error:
                     batch.errors.append((said if isinstance(said, str) else "", error))
             if deletes:
                 records = await self._pasts_of(act.tenant, deletes.values())
                 gone = tuple(deletes.values())
-                await self._commit(self._change(act, deletes=gone, records=records, audit=tuple(audit)))
+                await self._commit(self._change(act, *decisions, deletes=gone, records=records))
             batch.changed.extend(deletes)
             return batch
 

@@ -118,7 +118,7 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
         async def attempt() -> None:
             delete, decision = await self._deleted(act, entity_id, types)
             records = await self._pasts_of(act.tenant, [delete])
-            await self._commit(self._change(act, deletes=(delete,), records=records, audit=decision.audit))
+            await self._commit(self._change(act, decision, deletes=(delete,), records=records))
 
         async with self._in_line(act.tenant, [entity_id]):
             await self._tried(attempt)
@@ -233,10 +233,10 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
         puts = tuple([self._written(one) for one in them])
         change = self._change(
             act,
+            *[one.decision for one in them],
             puts=puts,
             set_timers=self._expiry_timers([one.doc for one, put in zip(them, puts, strict=True) if may_expire(put)]),
             drop_timers=tuple([(one.doc["id"], EXPIRE) for one in them if one.stored and may_expire(one.stored)]),
-            audit=tuple([row for one in them for row in one.decision.audit]),
         )
         await self._commit(change)
 

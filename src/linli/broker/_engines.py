@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from linli.base import within_scope
 from linli.base.errors import BadRequestData, Conflict, NotAllowed, ResourceNotFound
-from linli.store import Change, Committed, Find, Put, Stored, Timer
+from linli.store import Committed, Find, Put, Stored, Timer
 from linli.trust import Act, Decision, Verb
 from linli.vocab import EntityType, Fault
 
@@ -89,16 +89,14 @@ class EngineDoor(Ground):
 
         async def attempt() -> dict[str, Plain]:
             drawn = [await self._drawn(act, draft, moment, verb) for draft in drafts]
-            change = Change(
-                tenant=act.tenant,
-                actor=act.who.id,
-                purpose=act.purpose or "",
+            change = self._change(
+                act,
+                *[one.decision for one in drawn],
                 at_us=moment,
                 puts=tuple(one.put for one in drawn),
                 set_timers=tuple(set_timers),
                 drop_timers=tuple(drop_timers),
                 cursor=cursor,
-                audit=tuple(row for one in drawn for row in one.decision.audit),
             )
             committed = await self._commit(change)
             return {one.put.entity_id: self._as_it_stands(one, committed, moment) for one in drawn}

@@ -198,10 +198,18 @@ class Ground:
         doc = decoded(stored)
         return alive(doc, self._clock.now_us()) if may_expire(stored) else doc
 
-    def _change(self, act: Act, **parts: Any) -> Change:
-        """Return a change of the store by who acts, at this moment."""
+    def _change(self, act: Act, *decisions: Decision, **parts: Any) -> Change:
+        """Return a change of the store by who acts, at this moment unless another is said. `decisions`: who allowed it."""
+        if decisions:
+            parts["policy"] = " ".join(sorted({one.policy for one in decisions}))
+            parts["audit"] = tuple([row for one in decisions for row in one.audit])
+        at_us = parts.pop("at_us", None)
         return Change(
-            tenant=act.tenant, actor=act.who.id, purpose=act.purpose or "", at_us=self._clock.now_us(), **parts
+            tenant=act.tenant,
+            actor=act.who.id,
+            purpose=act.purpose or "",
+            at_us=self._clock.now_us() if at_us is None else at_us,
+            **parts,
         )
 
     def _put(self, doc: Doc, facts: Iterable[Fact], attrs: tuple[str, ...], version: int) -> Put:

@@ -62,6 +62,10 @@ class Projection:
             return False
         return name in self.pick if self.pick else name not in self.omit
 
+    def tells(self, name: str) -> bool:
+        """Tell whether an attribute is in the answer, as a member or as its geometry."""
+        return self.shows(name) or name == self.place
+
     def fits(self, doc: Doc) -> bool:
         """Tell whether anything is left of an entity."""
         if self.attrs:

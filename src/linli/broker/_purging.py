@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from linli.base.errors import BadRequestData, LinliError, NotAllowed, ResourceNotFound
 from linli.store import Delete
-from linli.trust import Act
+from linli.trust import Act, Decision
 
 from ._batches import Batch, BatchDoor
 from ._changing import Standing
@@ -72,7 +72,7 @@ class PurgeDoor(BatchDoor):
         async def attempt() -> None:
             deletes: list[Delete] = []
             standing: list[Standing] = []
-            audit: list[bytes] = []
+            decisions: list[Decision] = []
             errors: list[tuple[str, LinliError]] = []
             for entity_id in ids:
                 try:
@@ -82,7 +82,7 @@ class PurgeDoor(BatchDoor):
                     if parts is None:
                         decision = self._allowed(act, "delete", self._sight.thing(doc))
                         deletes.append(Delete(entity_id, stored.version))
-                        audit.extend(decision.audit)
+                        decisions.append(decision)
                         continue
                     drop, keep = parts
                     outcome = stripped(doc, drop if keep is None else doc["attrs"].keys() - keep)
@@ -94,7 +94,7 @@ class PurgeDoor(BatchDoor):
                     errors.append((entity_id, error))
             if deletes:
                 records = await self._pasts_of(act.tenant, deletes)
-                await self._commit(self._change(act, deletes=tuple(deletes), records=records, audit=tuple(audit)))
+                await self._commit(self._change(act, *decisions, deletes=tuple(deletes), records=records))
             if standing:
                 await self._write(act, standing)
             batch.changed.extend([one.entity_id for one in deletes] + [one.doc["id"] for one in standing])

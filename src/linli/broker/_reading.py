@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import merge, nsmallest
 from typing import Any
@@ -14,8 +14,9 @@ from linli.store import Find, Stored
 from linli.trust import Act, Decision, Verb
 
 from ._answers import Known
+from ._auditing import AuditingDoor, Looks
 from ._evaluate import ALONE, Judged, Linked, wanted
-from ._ground import PAGE, Ground
+from ._ground import PAGE
 from ._joining import Join, joined, reached
 from ._narrow import Narrowing, types_of
 from ._order import Order
@@ -23,7 +24,7 @@ from ._plain import Doc, decoded, expiry_us, may_expire
 from ._projection import Projection, checked
 from ._query import Node, Query
 from ._render import rendered
-from ._sight import OWNER_ATTRS, Seen
+from ._sight import NO_CLASS, OWNER_ATTRS, Seen
 from ._terms import Terms
 
 #: how far into an order somebody may look: so many entities are held until the order of all is known
@@ -49,7 +50,7 @@ class Page:
 @dataclass(slots=True)
 class _Hit:
     """A stored entity that `act` may see; its document is decoded, and what is known of it looked up, when somebody needs
-    it. `expires`: a part of it will expire."""
+    it. `expires`: a part of it will expire. `opened`: the classes of what its answer shows in clear."""
 
     stored: Stored
     decision: Decision
@@ -57,6 +58,7 @@ class _Hit:
     doc: Doc | None = None
     known: Known | None = None
     seen: Seen | None = None
+    opened: frozenset[str] = NO_CLASS
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class Watch:
     gone: list[str] = field(default_factory=list)
 
 
-class ReadingDoor(Ground):
+class ReadingDoor(AuditingDoor):
     """Reads for the wire."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,14 +90,18 @@ class ReadingDoor(Ground):
         projection: Projection | None = None,
         types: Node | None = None,
         simplified: bool = False,
+        looks: Looks | None = None,
     ) -> dict[str, Any]:
         """Return an entity as the wire wants it; what the purpose does not open is left out, not refused.
 
+        `looks`: takes in what it shows of persons, and whoever answers with it writes that down.
         Raises: ResourceNotFound: it is not there, or `act` may not know of it.
         """
         hit = await self._found(act, entity_id, types)
         shown = self._seen(act, hit).shown
         how = checked(projection or Projection(simplified=simplified))
+        if looks is not None and (opened := self._seen(act, hit).classes(how.tells)):
+            self._take_look(looks, hit, opened)
         return rendered(shown, hit.stored.created_us, hit.stored.modified_us, terms or self.contexts.default, how)
 
     async def get_bytes(
@@ -111,6 +117,8 @@ class ReadingDoor(Ground):
         if not answer:
             self._check_asked(act, hit, projection)
             raise ResourceNotFound("The entity has none of the members that were asked for.")
+        if hit.opened:
+            await self._shown(self._looks(act, [hit]), "read")
         return answer
 
     async def get_joined(
@@ -123,7 +131,10 @@ class ReadingDoor(Ground):
         _check_hops(projection.hops, join)
         hit = await self._found(act, entity_id, types)
         self._check_asked(act, hit, checked(projection))
-        return await self._joined(act, [hit], terms, projection, join)
+        looks = Looks(act)
+        found = await self._joined(looks, [hit], terms, projection, join)
+        await self._shown(looks, "read")
+        return found
 
     async def query(
         self,
@@ -157,9 +168,12 @@ class ReadingDoor(Ground):
             )
         if join is None:
             bodies = [self._body(act, hit, terms, projection) for hit in hits]
+            looks = self._looks(act, hits)
         else:
-            bodies = [write_json(one) for one in await self._joined(act, hits, terms, projection, join)]
-        lasts = join is None and not watch.expires
+            looks = Looks(act)
+            bodies = [write_json(one) for one in await self._joined(looks, hits, terms, projection, join)]
+        await self._shown(looks, "list")
+        lasts = join is None and not watch.expires and not looks.entities
         return Page(bodies, met > offset + limit, met if count else None, lasts, tuple(watch.gone))
 
     async def query_ids(
@@ -286,7 +300,10 @@ class ReadingDoor(Ground):
             if projection.fits(self._seen(act, hit).shown):
                 shown, stored = self._check_asked(act, hit, projection), hit.stored
                 answer = write_json(rendered(shown, stored.created_us, stored.modified_us, terms, projection))
-            self._answers.keep(act.tenant, hit.stored, known, way=way, answer=answer)
+                hit.opened = self._seen(act, hit).classes(projection.tells)
+            self._answers.keep(act.tenant, hit.stored, known, way=way, answer=answer, opened=hit.opened)
+        elif known.opened:
+            hit.opened = known.opened.get(way, NO_CLASS)
         return answer
 
     def _bound(self, act: Act, hit: _Hit) -> Hashable:
@@ -298,16 +315,45 @@ class ReadingDoor(Ground):
             known.whose = self.persons.whose(hit.doc or decoded(hit.stored))
         return self.persons.bound(act, self._names.type_of(list(known.types)), known.whose)
 
+    def _looks(self, act: Act, hits: Iterable[_Hit]) -> Looks:
+        """Return what the answers of some hits show of persons."""
+        looks = Looks(act)
+        for hit in hits:
+            if hit.opened:
+                self._take_look(looks, hit, hit.opened)
+        return looks
+
+    def _take_look(self, looks: Looks, hit: _Hit, opened: frozenset[str]) -> None:
+        known, stored = hit.known or self._known(looks.act, hit), hit.stored
+        if known.whose is None:
+            known.whose = self.persons.whose(hit.doc or decoded(stored))
+        looks.add(
+            stored.entity_id,
+            stored.types,
+            stored.scopes,
+            persons=known.whose.subjects,
+            classes=opened,
+            policy=hit.decision.policy,
+        )
+
     async def _joined(
-        self, act: Act, hits: list[_Hit], terms: Terms, projection: Projection, join: Join
+        self, looks: Looks, hits: list[_Hit], terms: Terms, projection: Projection, join: Join
     ) -> list[dict[str, Any]]:
+        """Return some entities with those that they are linked to, and take in what they show."""
+        act = looks.act
         roots = [
             Judged(self._check_asked(act, hit, projection), hit.stored.created_us, hit.stored.modified_us)
             for hit in hits
         ]
+        for hit in hits:
+            if opened := self._seen(act, hit).classes(projection.tells):
+                self._take_look(looks, hit, opened)
 
         async def fetch(ids: list[str]) -> Mapping[str, Judged]:
             found = await self._looked_up(act, ids)
+            for hit in found:
+                if opened := frozenset(self._seen(act, hit).opened.values()):
+                    self._take_look(looks, hit, opened)
             return {
                 hit.stored.entity_id: Judged(self._seen(act, hit).shown, hit.stored.created_us, hit.stored.modified_us)
                 for hit in found

@@ -7,7 +7,7 @@ what is hidden is already gone, so no operator can tell a hidden attribute from 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from linli.base.errors import NotAllowed, PurposeMissing
@@ -26,6 +26,9 @@ OWNER_ATTRS = ("caller", "forWhom", "assigned", "helper", "subject", "offeredTo"
 GRID_DEG = 0.005
 
 
+#: nothing personal is shown
+NO_CLASS: frozenset[str] = frozenset()
+
 #: on reading, an asker's purpose opens personal attributes ("apply"); an engine of this process answers for itself
 PurposeRule = Literal["apply", "ignore"]
 
@@ -34,11 +37,16 @@ PurposeRule = Literal["apply", "ignore"]
 class Seen:
     """A document as one asker sees it. `shown` is what he may read; `judged` is what his filters may touch: the same
     without the values that are only shown masked. `withheld`: personal attributes that his role may see, but that
-    his purpose (or having none) does not open."""
+    his purpose (or having none) does not open. `opened`: the class of privacy of each that is shown in clear."""
 
     shown: Doc
     judged: Doc
     withheld: frozenset[str] = frozenset()
+    opened: Mapping[str, str] = field(default_factory=dict)
+
+    def classes(self, shows: Callable[[str], bool]) -> frozenset[str]:
+        """Return the classes of what is in clear in an answer that shows some attributes only."""
+        return frozenset(pii for name, pii in self.opened.items() if shows(name)) if self.opened else NO_CLASS
 
 
 class Sight:
@@ -69,8 +77,8 @@ class Sight:
         if decision.shown == FULL and (entity_type is None or rule == "ignore"):
             return Seen(doc, doc)
         shown: dict[str, list[Instance]] = {}
-        judged: dict[str, list[Instance]] = {}
         withheld: set[str] = set()
+        clear: dict[str, str] = {}  # classes of what is shown as it is
         grounds = self._grounds(act, entity_type, whole or doc) if rule == "apply" else None
         for name, instances in doc["attrs"].items():
             attribute = self.names.attribute(entity_type, name)
@@ -80,17 +88,19 @@ class Sight:
             share = _share(attribute, pii, decision.shown, act.purpose, rule)
             if share == "open":
                 shown[name] = instances
-                if pii != "minor":  # a child is never found, ranked or compared by what is known of it
-                    judged[name] = instances
+                clear[name] = pii
             elif share == "withheld":
                 withheld.add(name)
             elif share == "masked" and attribute is not None:
                 masked = [one for one in (_masked(instance, attribute.mask) for instance in instances) if one]
                 if masked:
                     shown[name] = masked
+        # A child is never found, ranked or compared by what is known of it.
+        judged = {name: shown[name] for name, pii in clear.items() if pii != "minor"}
+        opened = {name: pii for name, pii in clear.items() if pii != "none"}
         if len(judged) == len(doc["attrs"]):
-            return Seen(doc, doc)
-        return Seen({**doc, "attrs": shown}, {**doc, "attrs": judged}, frozenset(withheld))
+            return Seen(doc, doc, opened=opened)
+        return Seen({**doc, "attrs": shown}, {**doc, "attrs": judged}, frozenset(withheld), opened)
 
     def _grounds(self, act: Act, entity_type: EntityType | None, doc: Doc) -> Grounds | None:
         if self._persons is None or entity_type is None:

@@ -10,6 +10,7 @@ from typing import Any
 from linli.base.errors import ResourceNotFound, TooManyResults
 from linli.trust import Act, Decision, Verb
 
+from ._auditing import Looks
 from ._evaluate import wanted
 from ._facts import PAST, SCOPE
 from ._history import History, Subject, Trace, subject_of
@@ -18,6 +19,7 @@ from ._plain import Attrs
 from ._projection import Projection, checked
 from ._query import Node, Query
 from ._reading import ReadingDoor
+from ._sight import Seen
 from ._spelling import checked_id
 from ._temporal_query import Span
 from ._temporal_render import Evolution, Sums, aggregated, cut, written
@@ -86,11 +88,16 @@ class TimeReadingDoor(ReadingDoor):
         subject, decision = await self._subject(act, checked_id(entity_id), "read")
         if types is not None and not _fits(Query(types=types), subject, {}):
             raise ResourceNotFound
-        names = await self._open_names(act, subject, decision, projection)
+        seen = await self._open(act, subject, decision, projection)
+        names = list(seen.judged["attrs"])
         if not projection.fits({**subject.doc, "attrs": {name: [] for name in names}}):
             raise ResourceNotFound("The entity has none of the members that were asked for.")
         told = await self._shown_of(act, subject, names, span, projection)
-        return self._evolutions([told], terms, span, projection)
+        answer = self._evolutions([told], terms, span, projection)
+        looks = Looks(act)
+        self._look_back(looks, subject, decision, seen, projection)
+        await self._shown(looks, "read")
+        return answer
 
     async def evolutions(
         self,
@@ -110,19 +117,23 @@ class TimeReadingDoor(ReadingDoor):
         """
         self._check_evolutions(act, query, projection)
         found: list[Told] = []
+        looks = Looks(act)
         gone: list[str] = []
         met = 0
         async for entity_id, subject in self._subjects(act.tenant, query, descending=paging.descending, among=among):
-            told = None if subject is None else await self._evolved(act, subject, query, span, projection)
-            if told is None:
+            evolved = None if subject is None else await self._evolved(act, subject, query, span, projection)
+            if evolved is None:
                 gone.append(entity_id)
                 continue
             if paging.offset <= met < paging.offset + paging.limit:
+                told, decision, seen = evolved
                 found.append(told)
+                self._look_back(looks, told.subject, decision, seen, projection)
             met += 1
             if met > paging.offset + paging.limit and not paging.count:
                 break
         page = self._evolutions(found, terms, span, projection)
+        await self._shown(looks, "list")
         return replace(
             page,
             more=met > paging.offset + paging.limit,
@@ -177,8 +188,25 @@ class TimeReadingDoor(ReadingDoor):
             raise ResourceNotFound
         return subject, decision
 
-    async def _open_names(self, act: Act, subject: Subject, decision: Decision, projection: Projection) -> list[str]:
-        """Return the attributes whose past `act` may see; what is shown masked has none for him.
+    def _look_back(
+        self, looks: Looks, subject: Subject, decision: Decision, seen: Seen, projection: Projection
+    ) -> None:
+        """Take in what an evolution shows of persons."""
+        opened = seen.classes(projection.tells)
+        if opened:
+            doc = subject.doc
+            persons = self.persons.whose(doc).subjects
+            looks.add(
+                subject.entity_id,
+                map(self._names.short, doc["type"]),
+                doc["scope"],
+                persons=persons,
+                classes=opened,
+                policy=decision.policy,
+            )
+
+    async def _open(self, act: Act, subject: Subject, decision: Decision, projection: Projection) -> Seen:
+        """Return which attributes' past `act` may see (`judged`); what is shown masked has none for him.
 
         Raises: PurposeMissing, NotAllowed: as for the entity itself.
         """
@@ -186,7 +214,7 @@ class TimeReadingDoor(ReadingDoor):
         blank: Attrs = {name: [{"type": "Property", "value": None}] for name in names}
         seen = self._sight.seen({**subject.doc, "attrs": blank}, decision, act, "apply", subject.doc)
         self._sight.check_asked(act, seen, projection.asked(), projection.omit)
-        return list(seen.judged["attrs"])
+        return seen
 
     async def _subjects(
         self, tenant: str, query: Query, *, descending: bool | None, among: Sequence[str] | None = None
@@ -226,19 +254,21 @@ class TimeReadingDoor(ReadingDoor):
 
     async def _evolved(
         self, act: Act, subject: Subject, query: Query, span: Span, projection: Projection
-    ) -> Told | None:
-        """Return what is told of one entity of a query; None when it does not fit or has nothing in the interval."""
+    ) -> tuple[Told, Decision, Seen] | None:
+        """Return what is told of one entity of a query, and by whose leave; None when it does not fit or has nothing in
+        the interval."""
         decision = self._allow.allows(act, "list", self._sight.thing(subject.doc))
         if not decision.ok:
             return None
-        names = await self._open_names(act, subject, decision, projection)
+        seen = await self._open(act, subject, decision, projection)
+        names = list(seen.judged["attrs"])
         stretches = await self._stretches(act.tenant, subject, query, span)
         if not stretches or not await self._holds_inside(act.tenant, subject, names, query, span):
             return None
         told = await self._shown_of(act, subject, names, span, projection, stretches=stretches)
         inside = told.series if isinstance(told, Sums) else told.traces
         there: Attrs = {name: [] for name, parts in inside.items() if parts and name != SCOPE}
-        return told if there and projection.fits({**subject.doc, "attrs": there}) else None
+        return (told, decision, seen) if there and projection.fits({**subject.doc, "attrs": there}) else None
 
     async def _stretches(self, tenant: str, subject: Subject, query: Query, span: Span) -> Stretches:
         """Return the stretches of time in which a scope held that scopeQ wants; all time when it wants none."""

@@ -165,7 +165,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
             fresh: Instance = attribute_patched(before, name, part, at_us, how).doc["attrs"][name][0]
             fresh.setdefault("createdAt", trace.time_us("createdAt"))
             decision = self._may_write(act, subject, {name: [fresh]})
-            await self._commit(self._edited(act, subject, [(trace, fact_of(name, fresh))], audit=decision.audit))
+            await self._commit(self._edited(act, decision, subject, [(trace, fact_of(name, fresh))]))
 
         async with self._in_line(act.tenant, [entity_id]):
             await self._tried(attempt)
@@ -178,7 +178,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
         async def attempt() -> None:
             subject, trace = await self._trace_of(act, entity_id, name, instance_id)
             decision = self._may_write(act, subject, {name: []})
-            await self._commit(self._edited(act, subject, [(trace, None)], audit=decision.audit))
+            await self._commit(self._edited(act, decision, subject, [(trace, None)]))
 
         async with self._in_line(act.tenant, [entity_id]):
             await self._tried(attempt)
@@ -204,7 +204,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
             decision = self._may_write(act, subject, {name: []})
             drop = DropPast(entity_id, name, None if every else dataset)
             puts = self._filed(subject, [(name, one) for one in (known if every else [dataset])])
-            await self._commit(self._change(act, puts=puts, past=(drop,), audit=decision.audit))
+            await self._commit(self._change(act, decision, puts=puts, past=(drop,)))
 
         async with self._in_line(act.tenant, [entity_id]):
             await self._tried(attempt)
@@ -225,9 +225,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
             )
             record = subject.record
             records = (DropRecord(PAST, entity_id, record.version),) if record else ()
-            await self._commit(
-                self._change(act, puts=puts, records=records, past=(DropPast(entity_id),), audit=decision.audit)
-            )
+            await self._commit(self._change(act, decision, puts=puts, records=records, past=(DropPast(entity_id),)))
 
         async with self._in_line(act.tenant, [entity_id]):
             await self._tried(attempt)
@@ -285,7 +283,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
         records = self._record_of(there, told)
         if not (facts or edits or records):
             return
-        change = self._edited(act, there, edits, records=records, audit=decision.audit)
+        change = self._edited(act, decision, there, edits, records=records)
         if facts:
             change = replace(change, past=(AddPast(told.id, tuple(facts)), *change.past))
         await self._commit(change)
@@ -317,7 +315,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
         )
 
     def _edited(
-        self, act: Act, subject: Subject, edits: Iterable[tuple[Trace, Fact | None]], **parts: Any
+        self, act: Act, decision: Decision, subject: Subject, edits: Iterable[tuple[Trace, Fact | None]], **parts: Any
     ) -> StoreChange:
         """Return a change that puts facts in the place of instances, or removes those (None)."""
         filed: dict[tuple[str, str], Fact | None] = {}
@@ -328,7 +326,7 @@ class TimeDoor(TimeReadingDoor, ChangingDoor):
             else:
                 past.append(EditPast(subject.entity_id, trace.name, trace.past.seq, trace.past.nth, fact))
         firsts = tuple(fact._replace(first=True) for fact in filed.values() if fact is not None)
-        return self._change(act, puts=self._filed(subject, filed, firsts), past=tuple(past), **parts)
+        return self._change(act, decision, puts=self._filed(subject, filed, firsts), past=tuple(past), **parts)
 
     def _filed(
         self, subject: Subject, gone: Iterable[tuple[str, str]], firsts: tuple[Fact, ...] = ()
