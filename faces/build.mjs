@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const out = join(here, '..', 'src', 'linli', 'web', 'static');
-const FACES = ['resident', 'helper', 'worker', 'city', 'style'];
+const FACES = ['resident', 'helper', 'worker', 'city', 'style', 'sign-in'];
 const maplibre = (name) => join(here, 'node_modules', 'maplibre-gl', 'dist', name);
 
 await rm(out, { recursive: true, force: true });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,25 +27,33 @@ from linli.trust import (
     Keys,
     NodeSecret,
     Notary,
+    OtherProvider,
     Policies,
     Principal,
     Sealed,
+    messages_of,
     witness_at,
 )
 from linli.vocab import vocabulary
 from linli.web import (
     HOSTS,
+    PROXIES,
     SIGN_IN,
     Asking,
     BrokerApp,
     BrokerDoors,
     Doors,
     Health,
+    Limits,
     Live,
     Person,
     PressToOffer,
+    Proxies,
+    Rates,
     SignIn,
     WebApp,
+    mandates,
+    people_by_phone,
 )
 
 NODE_CODE = setting("node.code", "990101000000", "Region code of this node, 12 digits; it stands in the ids made here.")
@@ -192,6 +201,8 @@ async def build(plan: Plan) -> Node:
         tuning=Tuning.of(settings),
     )
 
+    identity = _identity(settings, store, clock, plan.wall_clock, secret=secret, egress=egress)
+
     async def behind() -> Mapping[str, object]:
         return {"dispatchBehind": await dispatch.behind()}
 
@@ -205,10 +216,12 @@ async def build(plan: Plan) -> Node:
         network=plan.network,
         allow=allow,
         asking=Asking(
-            Identity(store, clock, plan.wall_clock, secret),
+            identity,
             sign_in=sign_in,
             hosts=settings[HOSTS],
+            mandated=mandates(broker, clock),
         ),
+        codes=identity.codes(messages_of(settings, egress), people_by_phone(broker)),
         clock=clock,
         live=live,
         pressing=pressing,
@@ -217,6 +230,8 @@ async def build(plan: Plan) -> Node:
         health=Health(broker, lambda: store.trouble, _limits(settings), behind, open=sign_in == "open"),
         zone=_zone(settings[NODE_ZONE]),
         people=plan.people,
+        limits=_rates(settings, sign_in),
+        proxies=Proxies(settings[PROXIES]),
     )
     notary = _notary(settings, store, secret, plan.wall_clock)
     return Node(store, egress, broker, dispatch, live, WebApp(doors), clock, doors, settings[NODE_SCOPE], notary)
@@ -284,13 +299,20 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
     doors = BrokerDoors(
         broker=broker,
         asking=Asking(
-            Identity(store, plan.clock, plan.clock, secret),
+            _identity(settings, store, plan.clock, plan.clock, secret=secret, egress=egress),
             sign_in=sign_in,
             hosts=settings[HOSTS],
         ),
         health=Health(broker, lambda: store.trouble, _limits(settings), open=sign_in == "open"),
+        limits=_rates(settings, sign_in),
+        proxies=Proxies(settings[PROXIES]),
     )
     return BrokerNode(store, egress, broker, BrokerApp(doors), doors, _notary(settings, store, secret, plan.clock))
+
+
+def _rates(settings: Settings, sign_in: str) -> Limits | None:
+    """Return how often somebody may ask; as he likes where nobody but this machine can ask."""
+    return Limits(Rates.of(settings), time.monotonic) if sign_in == "accounts" else None
 
 
 def _limits(settings: Settings) -> Mapping[str, object]:
@@ -371,6 +393,15 @@ async def _opened(
     sealed = Sealed(store, keys, vocabulary())
     await sealed.check()
     return sealed
+
+
+def _identity(
+    settings: Settings, store: Store, city: Clock, wall: Clock, *, secret: NodeSecret, egress: Egress
+) -> Identity:
+    """Return who is who here, with the district's own provider where the settings name one."""
+    identity = Identity(store, city, wall, secret)
+    identity.other = OtherProvider.of(settings, identity.records, egress, wall)
+    return identity
 
 
 def _notary(settings: Settings, store: Store, secret: NodeSecret, wall: Clock) -> Notary:

@@ -10,25 +10,32 @@ from ._asking import HOSTS, SIGN_IN, Asking, SignIn
 from ._broker_app import BrokerApp, BrokerDoors
 from ._doors import Doors
 from ._health import Health
+from ._limits import PROXIES, Limits, Proxies, Rates
 from ._live import Live
 from ._patience import Patience, patient, sweep
-from ._people import Person
+from ._people import Person, mandates, people_by_phone
 from ._pressing import PressToOffer
 
 __all__ = [
     "HOSTS",
+    "PROXIES",
     "SIGN_IN",
     "Asking",
     "BrokerApp",
     "BrokerDoors",
     "Doors",
     "Health",
+    "Limits",
     "Live",
     "Patience",
     "Person",
     "PressToOffer",
+    "Proxies",
+    "Rates",
     "SignIn",
     "WebApp",
+    "mandates",
     "patient",
+    "people_by_phone",
     "sweep",
 ]

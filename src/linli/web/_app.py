@@ -14,6 +14,7 @@ from ._front import FrontDesk
 from ._ngsild import NgsiLd
 from ._openapi import described
 from ._pages import page_routes
+from ._sign_in_routes import sign_in_routes
 
 
 class WebApp(Entrance):
@@ -21,7 +22,7 @@ class WebApp(Entrance):
 
     def __init__(self, doors: Doors) -> None:
         """Build the routes on these doors."""
-        super().__init__(doors.asking, self._door)
+        super().__init__(doors.asking, self._door, limits=doors.limits, proxies=doors.proxies)
         self._ngsild = NgsiLd(doors.broker, doors.asking.act)
         self._pages = Starlette(
             routes=[
@@ -30,6 +31,7 @@ class WebApp(Entrance):
                 *doors.health.routes(),
                 Route("/openapi.json", described, methods=["GET"]),
                 *page_routes(FrontDesk(doors)),
+                *sign_in_routes(doors),
             ],
             exception_handlers=ERRORS,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -49,11 +49,22 @@ class Asking:
     `act` answers from memory. So whoever serves asks `is_fresh` first, and where it says no, awaits `refresh`.
     """
 
-    def __init__(self, identity: Identity, *, sign_in: SignIn, hosts: str = "") -> None:
-        """Take what knows the sign-ins of this node, and the manner of sign-in."""
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        sign_in: SignIn,
+        hosts: str = "",
+        mandated: Callable[[Principal, str], bool] = lambda _who, _person: False,
+    ) -> None:
+        """Take what knows the sign-ins of this node, and the manner of sign-in.
+
+        `mandated`: whether somebody may act for another person at this moment.
+        """
         self.identity = identity
         self.secret = identity.secret
         self.sign_in = sign_in
+        self._mandated = mandated
         self._hosts = _LOCAL | {host.strip().lower() for host in hosts.split(",") if host.strip()}
         self._open = Principal("operator", OPERATOR, ("/",), name="operator")
 
@@ -106,7 +117,8 @@ class Asking:
         purpose = headers.get(b"linli-purpose", b"").decode("latin-1").strip() or None
         login = self.login(scope, headers)
         if login is not None:
-            return Act(login.who, purpose, login.who.tenant, for_whom=login.for_whom, strong=login.strong)
+            whom = login.for_whom if login.for_whom and self._mandated(login.who, login.for_whom) else ""
+            return Act(login.who, purpose, login.who.tenant, for_whom=whom, strong=login.strong)
         if headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
             raise SignInNeeded("This sign-in is over. Sign in again.")
         if self.sign_in == "open":

@@ -13,8 +13,10 @@ from ._answers import ERRORS
 from ._asking import Asking
 from ._entrance import App, Entrance
 from ._health import Health
+from ._limits import Limits, Proxies
 from ._ngsild import NgsiLd
 from ._openapi import described
+from ._sign_in_api import Tokens
 
 
 @dataclass(slots=True)
@@ -24,6 +26,8 @@ class BrokerDoors:
     broker: Broker
     asking: Asking
     health: Health
+    limits: Limits | None = None
+    proxies: Proxies | None = None
 
 
 class BrokerApp(Entrance):
@@ -31,12 +35,13 @@ class BrokerApp(Entrance):
 
     def __init__(self, doors: BrokerDoors) -> None:
         """Build the routes on these doors."""
-        super().__init__(doors.asking, self._door)
+        super().__init__(doors.asking, self._door, limits=doors.limits, proxies=doors.proxies)
         self._ngsild = NgsiLd(doors.broker, doors.asking.act)
         self._pages = Starlette(
             routes=[
                 *doors.health.routes(),
                 Route("/openapi.json", described, methods=["GET"]),
+                *Tokens(doors.asking).routes(),
             ],
             exception_handlers=ERRORS,
         )

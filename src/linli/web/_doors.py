@@ -13,10 +13,11 @@ from linli.broker import Broker, Plain
 from linli.dispatch import Dispatch
 from linli.packs import Packs
 from linli.travel import Network
-from linli.trust import Policies
+from linli.trust import Codes, Policies
 
 from ._asking import Asking
 from ._health import Health
+from ._limits import Limits, Proxies
 from ._live import Live
 from ._people import LOOKING, Person
 from ._pressing import PressToOffer
@@ -32,6 +33,7 @@ class Doors:
     network: Network | None
     allow: Policies
     asking: Asking
+    codes: Codes
     clock: Clock
     live: Live
     pressing: PressToOffer
@@ -40,6 +42,8 @@ class Doors:
     health: Health
     zone: str = "Asia/Shanghai"
     people: Sequence[Person] = ()
+    limits: Limits | None = None
+    proxies: Proxies | None = None
 
     def city_time(self) -> str:
         """Return the city's time on the wire, to the second."""

@@ -155,17 +155,17 @@ class Pages:
         """Return the endpoint of a face that lives by its script."""
 
         async def endpoint(request: Request) -> Response:
-            return await self._page(request, name, f"{name}.html", {})
+            return await self.page(request, name, f"{name}.html", {})
 
         return endpoint
 
     async def resident(self, request: Request) -> Response:
         """Show the resident's home; the call form stands in it without any script."""
-        return await self._page(request, "resident", "resident.html", await self._home(request, fault=None))
+        return await self.page(request, "resident", "resident.html", await self._home(request, fault=None))
 
     async def place(self, request: Request) -> Response:
         """Take the posted form of a browser without script, and go to the page of the call."""
-        form = await _form_of(request)
+        form = await form_of(request)
         body: dict[str, Any] = {"kind": form.get("kind", ""), "mouth": "key", "text": form.get("text") or None}
         try:
             for axis in ("lon", "lat"):
@@ -174,7 +174,7 @@ class Pages:
             placed = await self._front.place(request, body, form.get("key", ""))
         except LinliError as error:
             facts = await self._home(request, fault=error.message)
-            return await self._page(request, "resident", "resident.html", facts, status=error.status)
+            return await self.page(request, "resident", "resident.html", facts, status=error.status)
         response = RedirectResponse(f"/call/{quote(str(placed['id']), safe=':')}", status_code=303)
         response.set_cookie(WATCH_COOKIE, str(placed["watch"]), httponly=True, samesite="strict", path="/call/")
         return response
@@ -183,16 +183,17 @@ class Pages:
         """Show how a call stands, to a browser without script; it loads itself again."""
         call_id = str(request.path_params["id"])
         call = await self._front.call(request, call_id, request.cookies.get(WATCH_COOKIE, ""))
-        return await self._page(request, "resident", "call.html", {"call": call})
+        return await self.page(request, "resident", "call.html", {"call": call})
 
     async def _home(self, request: Request, *, fault: str | None) -> dict[str, Any]:
         kinds, me = await self._front.kinds(request), await self._front.me(request)
         # The key lets a form that is sent twice count as one press.
         return {"kinds": kinds, "me": me, "fault": fault, "form_key": secrets.token_hex(16)}
 
-    async def _page(
+    async def page(
         self, request: Request, face: str, template: str, facts: dict[str, Any], status: int = 200
     ) -> Response:
+        """Return a page of a face in the reader's language."""
         language = language_of(request)
         elder = (request.query_params.get("elder") or request.cookies.get(ELDER_COOKIE)) == "1"
         words = texts(language)
@@ -207,6 +208,7 @@ class Pages:
             t=lambda key, **given: words[f"face.{key}"].format(**given),
             state_word=lambda state: words[f"state.{state}"],
             clock_time=lambda wire: _clock_time(wire, node.get("zone", ZONE)),
+            clock_day=lambda wire: _clock_time(wire, node.get("zone", ZONE), "%Y-%m-%d %H:%M"),
             built=bool(self.assets.names()),
             asset=self.assets.url,
             words_json=_script_json(_words_for(face, words)),
@@ -234,9 +236,9 @@ def language_of(request: Request) -> str:
     return min(weighed)[2] if weighed else LANGUAGES[0]
 
 
-def _clock_time(wire: str, zone: str) -> str:
-    """Return hours and minutes of a wire time in the city's zone."""
-    return datetime.fromisoformat(wire).astimezone(ZoneInfo(zone)).strftime("%H:%M")
+def _clock_time(wire: str, zone: str, form: str = "%H:%M") -> str:
+    """Return a wire time in the city's zone: hours and minutes, or in another form."""
+    return datetime.fromisoformat(wire).astimezone(ZoneInfo(zone)).strftime(form)
 
 
 def _weight(text: str) -> float:
@@ -258,7 +260,7 @@ def _script_json(value: object) -> Markup:
     return Markup(orjson.dumps(value).decode().replace("<", "\\u003c"))  # noqa: S704 - escaped in the line itself
 
 
-async def _form_of(request: Request) -> dict[str, str]:
+async def form_of(request: Request) -> dict[str, str]:
     """Return the fields of a posted form.
 
     Raises: InvalidRequest, TooLarge.

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from linli.base import type_of_urn
+from linli.base import Clock, type_of_urn
 from linli.base.errors import BadRequestData, NotAllowed, ResourceNotFound
 from linli.broker import Broker, Plain
-from linli.trust import Act, Principal
+from linli.trust import Act, People, Principal, Somebody
 
 ENGINE = Principal("engine:web", "engine", ("/",))
 LOOKING = Act(ENGINE, "operation")
@@ -49,6 +50,24 @@ async def _existing(broker: Broker, entity_id: str) -> Plain:
     if found is None:
         raise ResourceNotFound("Nobody here has this id.")
     return found
+
+
+def people_by_phone(broker: Broker) -> People:
+    """Return what finds to whom of the register a telephone belongs, under the number that international calls use."""
+
+    async def people(number: str) -> tuple[Somebody, ...]:
+        found: list[Somebody] = []
+        for type_name, role in (("Resident", "resident"), ("Helper", "helper")):
+            for one in await broker.read_all(LOOKING, type_name, keys={"telephone": [number]}):
+                found.append(Somebody(one.id, role, one.scopes))  # noqa: PERF401 - a comprehension of two awaited loops reads worse
+        return tuple(found)
+
+    return people
+
+
+def mandates(broker: Broker, clock: Clock) -> Callable[[Principal, str], bool]:
+    """Return what says whether somebody may act for another person now."""
+    return lambda who, person: broker.persons.delegations.may(who.tenant, who.id, person, None, clock.now_us())
 
 
 def demo_only(sign_in: str) -> None:
