@@ -14,6 +14,7 @@ from ._batches import Batch, Deed
 from ._broker import Broker
 from ._caps import Caps
 from ._contexts import ContextKind, Contexts, Fetching, Held, Use
+from ._forgetting import WAIT_H, Erasing, Wish
 from ._form import attribute_name
 from ._geo import Geo, metres_outside, read_geo, read_place
 from ._grammar import read_q, read_scope_q, read_selectors, read_types
@@ -43,6 +44,7 @@ __all__ = [
     "LEVEL_MAX",
     "MEMBERS",
     "TENANT",
+    "WAIT_H",
     "Batch",
     "Broker",
     "Caps",
@@ -51,6 +53,7 @@ __all__ = [
     "Deed",
     "Draft",
     "EntityMap",
+    "Erasing",
     "Evolutions",
     "Fetching",
     "Geo",
@@ -70,6 +73,7 @@ __all__ = [
     "TemporalForm",
     "Terms",
     "Use",
+    "Wish",
     "attribute_name",
     "came_by",
     "checked_id",

@@ -7,6 +7,7 @@ from ._context_door import ContextDoor
 from ._discovery import DiscoveryDoor
 from ._engines import EngineDoor
 from ._figures import FiguresDoor
+from ._forgetting import ForgettingDoor
 from ._keeping import KeepingDoor
 from ._maps import MapDoor
 from ._purging import PurgeDoor
@@ -14,6 +15,15 @@ from ._watching import WatchingDoor
 
 
 class Broker(
-    WatchingDoor, KeepingDoor, PurgeDoor, DiscoveryDoor, EngineDoor, ContextDoor, MapDoor, FiguresDoor, AuditingDoor
+    WatchingDoor,
+    KeepingDoor,
+    ForgettingDoor,
+    PurgeDoor,
+    DiscoveryDoor,
+    EngineDoor,
+    ContextDoor,
+    MapDoor,
+    FiguresDoor,
+    AuditingDoor,
 ):
     """NGSI-LD over a store, under trust; see the room's door for how a thing travels through it."""

@@ -203,6 +203,10 @@ class Persons:
         except (KeyError, TypeError, ValueError, BadRequestData):
             self._gone(tenant, type_name, entity_id)
 
+    def forget(self, tenant: str, person: str) -> None:
+        """Forget what somebody said and how old he is, since he is forgotten himself."""
+        self._gone(tenant, "Resident", person)
+
     def _gone(self, tenant: str, type_name: str, entity_id: str) -> None:
         if type_name == "HealthOrder":
             self.orders.drop(tenant, entity_id)

@@ -169,6 +169,11 @@ class Recent:
             if not keys:
                 del self._of_entity[key[:2]]
 
+    def forget(self, tenant: str, entity_id: str) -> None:
+        """Forget what became of an entity: somebody was erased, and nobody is told of it any more."""
+        for key in self._of_entity.pop((tenant, entity_id), ()):
+            self._bytes -= _weight(self._images.pop(key))
+
     async def with_farewells(self, store: Store, change: Change) -> Change:
         """Return a change that leaves behind what is still to be told of the entities that it deletes."""
         if not change.deletes or not (change.tenant in self.told_us or await self.is_mourned(store, change.tenant)):

@@ -169,6 +169,7 @@ def entity_type(
         append_only=bool(tree.get("append_only", False)),
         reuse=_reuse(file, tree),
         subject=_subject(file, tree, attributes),
+        pii=str(tree.get("default", {}).get("pii", "none")),
     )
 
 

@@ -80,6 +80,7 @@ class EntityType:
 
     `rules`: what holds between attributes. `aggregate`: it counts people, and a rule says how many are too few to be
     told. `own`: the names that stand in the type's own file. `reuse`: the Smart Data Model whose names and meanings it keeps.
+    `pii`: the class of privacy of what its file says nothing else of: a type of which that is "none" is not about a person.
     `subject`: relationships to the person whom an entity is about, the first that it has counts; else it is about itself.
     """
 
@@ -97,3 +98,4 @@ class EntityType:
     append_only: bool = False
     reuse: str = ""
     subject: tuple[str, ...] = ()
+    pii: str = "none"
