@@ -9,11 +9,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker_desk import ADMIN, ENGINE, OFFICIAL, STRANGER, WEST, WORKER, Desk, a_call, a_desk, a_helper, urn
+from broker_desk import ADMIN, ENGINE, OFFICIAL, START_US, STRANGER, WEST, WORKER, Desk, a_call, a_desk, a_helper, urn
 
+from linli.base import SECOND_US
 from linli.base.errors import PurposeMissing, ResourceNotFound
-from linli.broker import Join, Paging, Projection, Query, Span, read_types
+from linli.broker import Join, Looks, Paging, Projection, Query, Span, read_types
 from linli.broker._names import inner_name
+from linli.egress import Egress
 from linli.store import MemoryStore
 from linli.trust import Act, AuditEntry, HashChain, NodeSecret, Notary, Principal, check_proof, read_row, trace_of
 
@@ -27,7 +29,7 @@ def told(story: Callable[[Desk], Awaitable[None]]) -> None:
     """Tell a story on a desk with two calls and a helper, whose store chains what is written."""
 
     async def run() -> None:
-        desk = a_desk(MemoryStore(HashChain()))
+        desk = a_desk(MemoryStore(HashChain()), egress=Egress(["example.org"]))
         await desk.broker.write(ENGINE, [a_call(1), a_call(2), a_helper(1)])
         await story(desk)
 
@@ -194,5 +196,52 @@ def test_the_summary_of_a_write_names_the_rule_that_allowed_it() -> None:
         entry = read_row(first.row)
         assert entry is not None
         assert (entry.action, entry.policy) == ("change", "engine")
+
+    told(story)
+
+
+def test_a_stream_writes_down_each_person_when_it_begins_to_tell_of_him_and_then_once_a_minute() -> None:
+    async def story(desk: Desk) -> None:
+        lately: dict[str, int] = {}
+
+        async def tell(*persons: str) -> int:
+            found = Looks(SERVING)
+            for person in persons:
+                found.add(CALL, ("ServiceCall",), (WEST,), persons=(person,), classes=("personal",), policy="rule")
+            await desk.broker.shown(found, "live", lately)
+            return len(await looks(desk))
+
+        assert [await tell("urn:a"), await tell("urn:a"), await tell("urn:a", "urn:b"), await tell("urn:b")] == [
+            1,
+            1,
+            2,
+            2,
+        ]
+        desk.clock.advance_to(START_US + 59 * SECOND_US)
+        assert await tell("urn:a", "urn:b") == 2
+        desk.clock.advance_to(START_US + 60 * SECOND_US)
+        assert await tell("urn:a") == 3
+        assert await tell() == 3
+
+    told(story)
+
+
+def test_a_subscriber_who_is_told_of_a_person_is_written_down() -> None:
+    async def story(desk: Desk) -> None:
+        terms = desk.broker.contexts.default
+        body = {
+            "id": "urn:ngsi-ld:Subscription:1",
+            "type": "Subscription",
+            "entities": [{"type": "ServiceCall"}],
+            "notification": {"endpoint": {"uri": "https://example.org/told"}},
+        }
+        await desk.broker.create_subscription(SERVING, body, terms, "http://localhost")
+        (record,) = [one async for one in desk.broker.subscription_records("default")]
+        subscription = await desk.broker.compiled_subscription("default", record)
+        assert subscription is not None
+        for _ in range(2):
+            assert await desk.broker.written(subscription, []) is not None
+        (row,) = await looks(desk)
+        assert (row.action, row.actor, row.of) == ("notify", WORKER.who.id, (trace_of(CALLER),))
 
     told(story)

@@ -10,6 +10,7 @@ Registrations say which other brokers hold what; they are kept, found and told o
 broker knows nothing of calls, cases or packs, and delivers nothing inside a request.
 """
 
+from ._auditing import Look, Looks
 from ._batches import Batch, Deed
 from ._broker import Broker
 from ._caps import Caps
@@ -20,6 +21,7 @@ from ._geo import Geo, metres_outside, read_geo, read_place
 from ._grammar import read_q, read_scope_q, read_selectors, read_types
 from ._ground import TENANT
 from ._joining import LEVEL_MAX, Join
+from ._keys import found_by
 from ._language import read_languages
 from ._log import Log
 from ._maps import EntityMap, Mapped, MapWish, read_keep_us, read_map_id
@@ -60,6 +62,8 @@ __all__ = [
     "Held",
     "Join",
     "Log",
+    "Look",
+    "Looks",
     "MapWish",
     "Mapped",
     "Node",
@@ -78,6 +82,7 @@ __all__ = [
     "came_by",
     "checked_id",
     "checked_name",
+    "found_by",
     "full_name",
     "metres_outside",
     "read_geo",

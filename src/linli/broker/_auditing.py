@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from linli.base import MINUTE_US
 from linli.base.errors import ResourceNotFound
 from linli.trust import Act, audit_row, prove, read_row, trace_of
 
@@ -130,10 +131,24 @@ class AuditingDoor(Ground):
             raise ResourceNotFound("There is no such row about you.")
         return await prove(self._store, act.tenant, seq)
 
-    async def _shown(self, looks: Looks, action: str) -> None:
-        """Write down an answer before it leaves, if it shows anything of anybody."""
-        if looks.entities:
-            await self.witnessed(looks.act, looks.row(action, self._clock.now_us()))
+    async def shown(self, looks: Looks, action: str, lately: dict[str, int] | None = None) -> None:
+        """Write down an answer before it leaves, if it shows anything of anybody.
+
+        `lately`: of whom one stream has told, and when; each person is written down when it begins to tell of him, and
+        then once a minute.
+        Raises: Busy, StoreFailed: then nothing may leave.
+        """
+        if not looks.entities:
+            return
+        now_us = self._clock.now_us()
+        if lately is not None:
+            for person in [one for one, at_us in lately.items() if at_us + MINUTE_US <= now_us]:
+                del lately[person]
+            if looks.persons.keys() <= lately.keys():
+                return
+        await self.witnessed(looks.act, looks.row(action, now_us))
+        if lately is not None:
+            lately |= {**dict.fromkeys(looks.persons, now_us), **lately}
 
 
 def _above(scopes: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ import orjson
 
 from linli.store import LogRow, Stored
 
+from ._auditing import Looks
 from ._evaluate import Judged, wanted
 from ._facts import SCOPE, is_first
 from ._identity import IdentityDoor
@@ -77,15 +78,18 @@ class JudgingDoor(SubscriptionDoor, IdentityDoor):
 
     async def written(self, subscription: Subscription, jobs: list[Job]) -> dict[str, Any] | None:
         """Write the notification about some writes; without any, about all entities that the subscription means."""
-        now_us = self._clock.now_us()
+        now_us, looks = self._clock.now_us(), Looks(subscription.act)
         if not jobs:
-            data = await self._all_meant(subscription)
+            data = await self._all_meant(subscription, looks)
             mark = f"t{now_us}"
         else:
             events = {entity_id: event for job in jobs for entity_id, event in job.news.items()}
-            data = await self._told(subscription, list(events.values()))
+            data = await self._told(subscription, list(events.values()), looks)
             mark = str(jobs[-1].seq)
-        return letter(subscription, mark, now_us, data) if data else None
+        if not data:
+            return None
+        await self.shown(looks, "notify", subscription.lately)
+        return letter(subscription, mark, now_us, data)
 
     # inside
 
@@ -165,17 +169,23 @@ class JudgingDoor(SubscriptionDoor, IdentityDoor):
         """Return what moves whenever anybody says what his data may be used for: what was found out before is stale."""
         return self.persons.consents.generation(view.act.tenant, view.act.purpose)
 
-    def _fetching(self, subscription: Subscription) -> Any:
+    def _fetching(self, subscription: Subscription, looks: Looks | None = None) -> Any:
+        """Return what fetches linked entities; `looks`: takes in what they show, where they are told."""
+
         async def fetch(ids: list[str]) -> Mapping[str, Judged]:
             act = subscription.act
+            found = await self._looked_up(act, ids)
+            for hit in found:
+                if looks is not None and (opened := frozenset(self._seen(act, hit).opened.values())):
+                    self._take_look(looks, hit, opened)
             return {
                 hit.stored.entity_id: Judged(self._seen(act, hit).shown, hit.stored.created_us, hit.stored.modified_us)
-                for hit in await self._looked_up(act, ids)
+                for hit in found
             }
 
         return fetch
 
-    async def _told(self, subscription: Subscription, events: list[Event]) -> list[Any]:
+    async def _told(self, subscription: Subscription, events: list[Event], looks: Looks) -> list[Any]:
         """Return the entities of some writes as the subscriber gets them."""
         data: list[Any] = []
         roots: list[Judged] = []
@@ -191,27 +201,47 @@ class JudgingDoor(SubscriptionDoor, IdentityDoor):
                 root = Judged(doc, event.created_us, event.modified_us)
                 if not subscription.projection.fits(doc):
                     continue
+                self._look_at(looks, subscription, event)
                 if doc is seen.after and subscription.join is None and subscription.endpoint.accept == JSON:
                     data.append(_written_out(subscription, seen, root))
                 else:
                     roots.append(root)
-        return data + await self._rendered_all(subscription, roots)
+        return data + await self._rendered_all(subscription, roots, looks)
 
-    async def _all_meant(self, subscription: Subscription) -> list[dict[str, Any]]:
+    def _look_at(self, looks: Looks, subscription: Subscription, event: Event) -> None:
+        """Take in what a subscriber is shown of persons by being told of a write."""
+        seen = self._seen_by(subscription.view, event, event.doc)
+        opened = seen.classes(subscription.projection.tells) if seen is not None else None
+        if opened:
+            doc = event.doc
+            looks.add(
+                doc["id"],
+                map(self._names.short, doc["type"]),
+                doc["scope"],
+                persons=self.persons.whose(doc).subjects,
+                classes=opened,
+                policy=self._decided(subscription.act, "read", doc).policy,
+            )
+
+    async def _all_meant(self, subscription: Subscription, looks: Looks) -> list[dict[str, Any]]:
         """Return every entity that a subscription means, up to a page."""
         act, roots = subscription.act, []
         async for hit in self._wanted(act, subscription.query, subscription.terms, subscription.projection):
             stored = hit.stored
             roots.append(Judged(self._seen(act, hit).shown, stored.created_us, stored.modified_us))
+            if opened := self._seen(act, hit).classes(subscription.projection.tells):
+                self._take_look(looks, hit, opened)
             if len(roots) >= self.caps.page_entities:
                 break
-        return await self._rendered_all(subscription, roots)
+        return await self._rendered_all(subscription, roots, looks)
 
-    async def _rendered_all(self, subscription: Subscription, roots: list[Judged]) -> list[dict[str, Any]]:
+    async def _rendered_all(
+        self, subscription: Subscription, roots: list[Judged], looks: Looks
+    ) -> list[dict[str, Any]]:
         terms, projection = subscription.terms, subscription.projection
         if subscription.join is None or not roots:
             return [rendered(*root, terms, projection) for root in roots]
-        return await joined(roots, projection, subscription.join, terms, self._fetching(subscription))
+        return await joined(roots, projection, subscription.join, terms, self._fetching(subscription, looks))
 
 
 def _written_out(subscription: Subscription, event: Event, root: Judged) -> orjson.Fragment:

@@ -118,7 +118,7 @@ class ReadingDoor(AuditingDoor):
             self._check_asked(act, hit, projection)
             raise ResourceNotFound("The entity has none of the members that were asked for.")
         if hit.opened:
-            await self._shown(self._looks(act, [hit]), "read")
+            await self.shown(self._looks(act, [hit]), "read")
         return answer
 
     async def get_joined(
@@ -133,7 +133,7 @@ class ReadingDoor(AuditingDoor):
         self._check_asked(act, hit, checked(projection))
         looks = Looks(act)
         found = await self._joined(looks, [hit], terms, projection, join)
-        await self._shown(looks, "read")
+        await self.shown(looks, "read")
         return found
 
     async def query(
@@ -172,7 +172,7 @@ class ReadingDoor(AuditingDoor):
         else:
             looks = Looks(act)
             bodies = [write_json(one) for one in await self._joined(looks, hits, terms, projection, join)]
-        await self._shown(looks, "list")
+        await self.shown(looks, "list")
         lasts = join is None and not watch.expires and not looks.entities
         return Page(bodies, met > offset + limit, met if count else None, lasts, tuple(watch.gone))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Protocol, cast
 from urllib.parse import quote, unquote
@@ -103,7 +103,8 @@ def view_of(act: Act, terms: Terms, projection: Projection) -> View:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subscription:
-    """A subscription as it is matched; each form of it is equal to itself alone. `watched` empty = every attribute; `link`: the URL of its @context."""
+    """A subscription as it is matched; each form of it is equal to itself alone. `watched` empty = every attribute; `link`:
+    the URL of its @context; `lately`: of whom it told, and when."""
 
     id: str
     view: View
@@ -119,6 +120,7 @@ class Subscription:
     show_changes: bool
     link: str
     created_us: int
+    lately: dict[str, int] = field(default_factory=dict)
 
     @property
     def act(self) -> Act:

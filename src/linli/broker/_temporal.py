@@ -96,7 +96,7 @@ class TimeReadingDoor(ReadingDoor):
         answer = self._evolutions([told], terms, span, projection)
         looks = Looks(act)
         self._look_back(looks, subject, decision, seen, projection)
-        await self._shown(looks, "read")
+        await self.shown(looks, "read")
         return answer
 
     async def evolutions(
@@ -133,7 +133,7 @@ class TimeReadingDoor(ReadingDoor):
             if met > paging.offset + paging.limit and not paging.count:
                 break
         page = self._evolutions(found, terms, span, projection)
-        await self._shown(looks, "list")
+        await self.shown(looks, "list")
         return replace(
             page,
             more=met > paging.offset + paging.limit,

@@ -14,7 +14,7 @@ from starlette.responses import StreamingResponse
 
 from linli.base import write_json
 from linli.base.errors import BadRequestData, Busy, LinliError
-from linli.broker import Broker
+from linli.broker import Broker, Looks
 from linli.store import LogRow
 from linli.trust import Act
 
@@ -23,6 +23,7 @@ BEHIND_MAX = 20_000
 STREAMS_MAX = 2_000
 
 Observer = Callable[[Sequence[LogRow]], Awaitable[None]]
+Still = Callable[[], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,8 @@ class Live:
         async with self._news:
             await self._news.wait_for(lambda: self._head >= head or self._task is None)
 
-    def stream(self, act: Act, wish: Wish, last_event_id: str | None) -> StreamingResponse:
-        """Return the event stream for one reader.
+    def stream(self, act: Act, wish: Wish, last_event_id: str | None, still: Still) -> StreamingResponse:
+        """Return the event stream for one reader, which ends when `still` no longer holds: he signed out.
 
         Raises: BadRequestData: Last-Event-ID is not a log position. Busy: too many streams are open.
         """
@@ -91,7 +92,7 @@ class Live:
             raise BadRequestData("Last-Event-ID: send back the id of the last event, a whole number.")
         after = self._head if last_event_id is None else int(last_event_id)
         return StreamingResponse(
-            self._events(act, wish, after),
+            self._events(act, wish, after, still),
             media_type="text/event-stream",
             headers={"cache-control": "no-store", "x-accel-buffering": "no"},
         )
@@ -110,18 +111,22 @@ class Live:
                 self._head = position
                 self._news.notify_all()
 
-    async def _events(self, act: Act, wish: Wish, position: int) -> AsyncIterator[bytes]:
+    async def _events(self, act: Act, wish: Wish, position: int, still: Still) -> AsyncIterator[bytes]:
         self._streams += 1
+        lately: dict[str, int] = {}
         try:
             yield b"retry: 2000\n: linli live\n\n"
             if position > self._head or self._head - position > BEHIND_MAX:
                 position = self._head
                 yield f"id: {position}\nevent: reset\ndata: {{}}\n\n".encode()
             while self._head >= 0:
-                if position >= self._head and not await self._wait(position):
+                news = position < self._head or await self._wait(position)
+                if not await still():
+                    return
+                if not news:
                     yield b": beat\n\n"
                     continue
-                position, events = await self._batch(act, wish, position)
+                position, events = await self._batch(act, wish, position, lately)
                 for event in events:
                     yield event
         finally:
@@ -135,26 +140,27 @@ class Live:
             return False
         return True
 
-    async def _batch(self, act: Act, wish: Wish, position: int) -> tuple[int, list[bytes]]:
+    async def _batch(self, act: Act, wish: Wish, position: int, lately: dict[str, int]) -> tuple[int, list[bytes]]:
         rows = await self._broker.log.rows_since(position)
         if not rows:
             return position, []
         newest = {row.entity_id: row for row in rows if wish.wants(row)}
-        events = []
+        events, looks = [], Looks(act)
         for row in sorted(newest.values(), key=lambda one: one.seq):
-            seen = await self._visible(act, row)
+            seen = await self._visible(looks, row)
             if seen is not None:
                 events.append(b"id: %d\nevent: change\ndata: %s\n\n" % (row.seq, write_json(seen)))
+        await self._broker.shown(looks, "live", lately)
         return rows[-1].seq, events
 
-    async def _visible(self, act: Act, row: LogRow) -> dict[str, object] | None:
+    async def _visible(self, looks: Looks, row: LogRow) -> dict[str, object] | None:
         """Return the event for a row, or None when this reader may not know of it."""
         entity: object = None
         if row.kind != "delete":
             try:
-                entity = await self._broker.get(act, row.entity_id, simplified=True)
+                entity = await self._broker.get(looks.act, row.entity_id, simplified=True, looks=looks)
             except LinliError:
                 return None
-        elif act.who.role not in ("operator", "engine"):
+        elif looks.act.who.role not in ("operator", "engine"):
             return None
         return {"seq": row.seq, "id": row.entity_id, "type": row.type, "attrs": list(row.attrs), "entity": entity}
