@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 import pytest
@@ -222,6 +224,7 @@ def test_a_file_that_cannot_be_read_gets_one_clear_line(
         (["nowhere.json"], "cannot be read"),
         (["nowhere.json", "--type", "Unicorn"], "is no type of the standard"),
         (["nowhere.json", "--header", "a:b"], "only a URL is asked with headers"),
+        (["nowhere.json", "--through", "broker"], "--through: must be the URL of a broker"),
         (["nowhere.json", "--html", "no/folder/here.html"], "cannot be written"),
         (["http://127.0.0.1:1", "--header", "no colon"], "written NAME:VALUE"),
         (["http://127.0.0.1:1"], "http://127.0.0.1:1: GET /ngsi-ld/v1/types"),
@@ -267,3 +270,86 @@ async def _check_a_broker(folder: Path) -> None:
     report = orjson.loads(both.read_bytes())
     assert (report["passed"], report["failed"]) == (230, 1)
     assert [fault["rule"] for fault in report["faults"]] == ["context_core"]
+
+
+class Forgetful(BaseHTTPRequestHandler):
+    """A broker that takes everything, gives one number back wrongly and finds nothing."""
+
+    there: ClassVar[dict[str, Any]] = {}
+
+    def answer(self, status: int, value: Any = None) -> None:
+        body = b"" if value is None else orjson.dumps(value)
+        self.send_response(status)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.there.update(orjson.loads(self.rfile.read(int(self.headers["content-length"]))))
+        self.answer(201)
+
+    def do_PATCH(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.answer(403, {"type": "urn:no", "detail": "Not today."})
+
+    def do_DELETE(self) -> None:
+        self.there.clear()
+        self.answer(204)
+
+    def do_GET(self) -> None:
+        if "?" in self.path:
+            self.answer(200, [])
+        elif self.there:
+            self.answer(200, {**self.there, "coLevel": {"type": "Property", "value": 4, "unitCode": "59"}})
+        else:
+            self.answer(404, {"type": "urn:no", "detail": "Nothing here."})
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_the_round_trip_tells_which_step_a_broker_does_wrongly(tmp_path: Path, capsys: Any) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Forgetful)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        source, out, page = written(tmp_path, "one.json", mended(1)), tmp_path / "out.json", tmp_path / "out.html"
+        url = f"http://127.0.0.1:{server.server_port}"
+        words = ["check", source, "--through", url, "--json", str(out), "--html", str(page), "--lang", "en"]
+        assert main(words) == 1
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    said = capsys.readouterr().out
+    assert "Level 1 reached" in said
+    assert "read, the same as sent: 200 coLevel" in said
+    assert "change: 403 Not today." in said
+    assert "Not every step went well." in page.read_text("utf-8")
+    (trip,) = orjson.loads(out.read_bytes())["roundTrip"]["types"]
+    steps = {step["name"]: step["passed"] for step in trip["steps"]}
+    assert steps == {"create": True, "read": False, "find": False, "change": False, "delete": True, "gone": True}
+    assert Forgetful.there == {}
+
+
+def test_a_broker_that_does_right_is_gone_through_and_left_as_it_was(tmp_path: Path) -> None:
+    async def story() -> None:
+        node = RealNode(tmp_path / "data", "--only", "broker", "--open")
+        await node.start()
+        try:
+            out = tmp_path / "out.json"
+            samples = [*map(vocabulary().sample, vocabulary().types)]
+            source = written(tmp_path, "samples.json", samples)
+            assert await asyncio.to_thread(main, ["check", source, "--through", node.url, "--json", str(out)]) == 0
+            trips = orjson.loads(out.read_bytes())["roundTrip"]["types"]
+            async with AsyncNgsiLdClient(node.url) as client:
+                assert await client.types() == []
+        finally:
+            await node.stop()
+        failing = {
+            (one["type"], step["name"], step["answer"]) for one in trips for step in one["steps"] if not step["passed"]
+        }
+        assert failing == set()
+        assert len(trips) == len(vocabulary().types)
+
+    asyncio.run(story())

@@ -19,7 +19,7 @@ FILE_BYTES_MAX = 1 << 30
 ANSWER_BYTES_MAX = 64 << 20
 ENTITIES_MAX = 1_000_000
 PAGE = 100
-_ROOT = "/ngsi-ld/v1"
+ROOT = "/ngsi-ld/v1"
 _ACCEPT = {"accept": "application/ld+json, application/json;q=0.5"}
 _BOM = b"\xef\xbb\xbf"
 
@@ -72,10 +72,10 @@ def from_url(url: str, headers: Mapping[str, str], type_name: str | None) -> Ite
     """
     parts = urlsplit(url)
     path = parts.path.rstrip("/")
-    line = SyncHttpTransport(f"{parts.scheme}://{parts.netloc}{path.removesuffix(_ROOT)}")
+    line = SyncHttpTransport(f"{parts.scheme}://{parts.netloc}{path.removesuffix(ROOT)}")
     told = {**_ACCEPT, **headers}
     try:
-        if path in ("", _ROOT) or path.endswith(_ROOT):
+        if path in ("", ROOT) or path.endswith(ROOT):
             yield from _of_broker(line, told, type_name)
         else:
             line.close()
@@ -94,7 +94,7 @@ def _of_broker(line: SyncHttpTransport, headers: Mapping[str, str], type_name: s
         offset = 0
         while True:
             query = urlencode({"type": name, "limit": PAGE, "offset": offset})
-            page = _read(_asked(line, f"{_ROOT}/entities?{query}", headers))
+            page = _read(_asked(line, f"{ROOT}/entities?{query}", headers))
             if not isinstance(page, list):
                 raise StartError("The broker answered a query with something else than a list.")
             for entity in page:
@@ -107,7 +107,7 @@ def _of_broker(line: SyncHttpTransport, headers: Mapping[str, str], type_name: s
 
 def _types(line: SyncHttpTransport, headers: Mapping[str, str]) -> list[str]:
     """Return the names of those types in a broker that are, or look like, types of the standard."""
-    listed = _read(_asked(line, f"{_ROOT}/types", headers))
+    listed = _read(_asked(line, f"{ROOT}/types", headers))
     names = listed.get("typeList") if isinstance(listed, dict) else None
     names = [names] if isinstance(names, str) else names
     if not isinstance(names, list):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -16,7 +16,8 @@ from linli import __version__
 from linli.base import LANGUAGES, both, write_json
 from linli.vocab import Fault, Judge, Verdict, vocabulary
 
-from ._entities import Found
+from ._entities import Found, shown
+from ._trip import Trip
 
 KEPT_MAX = 10_000
 ON_PAGE_MAX = 500
@@ -52,6 +53,7 @@ class Report:
 
     source: str
     judge: Judge
+    trip: Trip | None = None
     passed: Counter[str] = field(default_factory=Counter)
     failed: Counter[str] = field(default_factory=Counter)
     foreign: int = 0
@@ -134,10 +136,30 @@ class Report:
             "failed": self.failed.total(),
             "notJudged": self.foreign,
             "complete": not self.cut,
+            "roundTrip": self.round_trip(),
             "types": self.types(),
             "faults": self.kinds(),
             "findings": [self._finding(one) for one in self.findings[:findings_max]],
             "findingsLeftOut": max(0, self.failed.total() - min(findings_max, len(self.findings))),
+        }
+
+    def round_trip(self) -> dict[str, Any] | None:
+        """Return what became of the round trip; None when there was none."""
+        if self.trip is None:
+            return None
+        verdict = "check.trip_none" if not self.trip.types else f"check.trip_{'good' if self.trip.passed else 'bad'}"
+        return {
+            "broker": shown(self.trip.url),
+            "passed": self.trip.passed and bool(self.trip.types),
+            "verdict": both(verdict),
+            "types": [
+                {
+                    "type": name,
+                    "passed": all(step.passed for step in steps),
+                    "steps": [{"words": both(f"check.step.{step.name}"), **asdict(step)} for step in steps],
+                }
+                for name, steps in self.trip.types.items()
+            ],
         }
 
     def page(self, at: str, languages: tuple[str, ...]) -> str:
@@ -166,6 +188,20 @@ class Report:
             yield f"{_in(both('check.foreign'), languages)}: {self.foreign} ({_in(both('check.foreign_why'), languages)})"
         for words in self.verdict_words():
             yield _in(words, languages)
+        yield from self._trip_lines(languages)
+
+    def _trip_lines(self, languages: tuple[str, ...]) -> Iterator[str]:
+        trip = self.round_trip()
+        if trip is None:
+            return
+        yield f"{_in(both('check.trip'), languages)}: {trip['broker']}"
+        for one in trip["types"]:
+            steps = [f"{'✓' if step['passed'] else '✗'} {_in(step['words'], languages)}" for step in one["steps"]]
+            yield f"{one['type']:28} {'  '.join(steps)}"
+            for step in one["steps"]:
+                if not step["passed"]:
+                    yield f"    {_in(step['words'], languages)}: {step['status']} {step['answer']}".rstrip()
+        yield _in(trip["verdict"], languages)
 
     def _finding(self, finding: Finding) -> dict[str, Any]:
         verdict = finding.verdict

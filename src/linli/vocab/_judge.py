@@ -94,6 +94,11 @@ class Judge:
             faults += _outside(sound, self._metres_outside)
         return Verdict(entity_id, entity.name, faults)
 
+    def attributes(self, said: Mapping[str, Any], type_name: str) -> dict[str, Any]:
+        """Return the attributes of an entity of this type by our short names, normalized."""
+        names = _Names(self._vocab, said.get("@context"), plain_is_ours=self._plain_is_ours)
+        return self._attributes(said, self._vocab.types[type_name], names, [])
+
     def example(self, verdict: Verdict, fault: Fault) -> dict[str, Any] | None:
         """Return how the attribute at fault is written rightly; None when no attribute is meant."""
         if verdict.type is None:
