@@ -6,7 +6,7 @@ search by any of its places may be narrowed by it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from linli.store import Box
@@ -79,6 +79,12 @@ class Keys:
             west, south, east, north = min(west, lon), min(south, lat), max(east, lon), max(north, lat)
         # What is wider than half the world may cross the date line, and then lies outside of its longitudes.
         return (-180.0, south, 180.0, north) if east - west > 180.0 else (west, south, east, north)
+
+
+def found_by(vocab: Vocab) -> Callable[[Doc], tuple[tuple[tuple[str, str], ...], Box | None]]:
+    """Return what says of a document under which keys and in which box it is found."""
+    keys = Keys(vocab, Names(vocab))
+    return lambda doc: (keys.keys(doc), keys.box(doc))
 
 
 def _texts(value: Any) -> Iterator[str]:

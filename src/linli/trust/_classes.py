@@ -2,7 +2,7 @@
 
 In a document a name of ours stands bare and any other as an IRI; in keys and in `types` stand the vocabulary's own words.
 What is not ours is nobody's business here: it is kept as it came. An own addition x_... of a type of ours says nothing of
-itself, so it counts as sensitive.
+itself, so it counts as sensitive; so does whatever else the type does not know.
 """
 
 from __future__ import annotations
@@ -55,12 +55,15 @@ class Classes:
         return next((found for one in doc["type"] if (found := self._by_inner.get(one)) is not None), None)
 
     def is_personal(self, of: TypeClass, name: str) -> bool:
-        """Tell whether an attribute of an entity is personal: so is one left from another type that it had before."""
-        return name in of.personal or (name not in of.known and self.may_be_personal(name))
+        """Tell whether an attribute of an entity is personal."""
+        return name in of.personal or name not in of.known
 
-    def may_be_personal(self, name: str) -> bool:
-        """Tell whether an attribute is personal in any type."""
-        return name in self.ever or name.startswith(EXTRA)
+    def may_be_personal(self, name: str, short_types: Iterable[str] = ()) -> bool:
+        """Tell whether an attribute may be personal in entities of any type, or of those of these types that are ours."""
+        if name in self.ever or name.startswith(EXTRA):
+            return True
+        of = self.of_types(short_types)
+        return of is not None and self.is_personal(of, name)
 
     def subject_of(self, doc: Mapping[str, Any]) -> str:
         """Return the id of whom an entity is about: the first that its type names, else the entity itself."""

@@ -129,9 +129,7 @@ class Keys:
         Raises: StoreFailed: the book knows nothing of it: it is not the book of this database.
         """
         if kid not in self._by_kid:
-            row = self._book.key(kid)
-            if row is None and self._book.gone_us(kid) is None:
-                raise StoreFailed(f"{BOOK} lacks the key {kid}: it is older than the database, or that of another.")
+            row = self.row(kid)
             self._keep_number(kid, None if row is None else self._unwrapped(row))
         return self._by_kid[kid]
 
@@ -167,9 +165,15 @@ class Keys:
         await asyncio.to_thread(self._book.drop, list(kids))
         self._forget()
 
-    def has(self, kid: str) -> bool:
-        """Tell whether the book has a key, or knows that it was destroyed."""
-        return self._book.key(kid) is not None or self._book.gone_us(kid) is not None
+    def row(self, kid: str) -> KeyRow | None:
+        """Return what the book says of a key; None when it was destroyed.
+
+        Raises: StoreFailed: the book knows nothing of it: it is not the book of this database.
+        """
+        row = self._book.key(kid)
+        if row is None and self._book.gone_us(kid) is None:
+            raise StoreFailed(f"{BOOK} lacks the key {kid}: it is older than the database, or that of another.")
+        return row
 
     def blind(self, tenant: str, kind: Kind, value: str) -> str:
         """Return what stands for a value where it must be found but not read: 64 bits, as 16 hexadecimal digits.

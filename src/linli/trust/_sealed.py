@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import orjson
@@ -41,10 +41,10 @@ from linli.store import (
 from linli.vocab import Vocab
 
 from ._blind import tail_of
-from ._classes import EXTRA, TAIL, Classes, TypeClass
-from ._keys import RECORDS, Keys
+from ._classes import TAIL, Classes, TypeClass
+from ._keys import RECORDS, Destroyed, Keys
 from ._passing import Passing
-from ._sealing import MARK, Doc, Sealing
+from ._sealing import MARK, Doc, Sealing, kid_of
 
 #: kinds of record that may repeat what people said: images of deleted entities, and questions with values in them
 FAREWELL, PAST = "farewell", "past"
@@ -54,7 +54,6 @@ SEALER = "sealer"
 #: side of a cell of the grid behind which exact places hide in the place index, in degrees
 GRID_DEG = 0.005
 OPENED_BYTES = 16 << 20
-_EXTRA = EXTRA.encode()
 _ALL = 2**62
 _IN_CLEAR = "The database holds personal data in clear. Seal it first: linli db seal, with the same --data."
 
@@ -88,6 +87,14 @@ class Sealed(Passing):
             if not await self._store.cursor(tenant, SEALER):
                 raise StartError(_IN_CLEAR)
 
+    def class_of(self, doc: Doc) -> TypeClass | None:
+        """Return what is personal in a document; None when its type is not ours."""
+        return self._classes.of_doc(doc)
+
+    def is_personal(self, of: TypeClass, name: str) -> bool:
+        """Tell whether an attribute is sealed."""
+        return self._classes.is_personal(of, name)
+
     def subject_of(self, doc: Doc) -> str:
         """Return whose key seals a document: whom it is about, else the entity itself."""
         return self._classes.subject_of(doc)
@@ -95,6 +102,12 @@ class Sealed(Passing):
     def forget(self, tenant: str, subject_id: str) -> None:  # noqa: ARG002 - what is open is not sorted by persons
         """Drop what of a person is opened in memory."""
         self._shelf.clear()
+
+    async def destroy(self, tenant: str, subject_id: str) -> Destroyed:
+        """Destroy the keys of a person: nothing of him can be opened any more, here or in a backup. Raises: StoreFailed."""
+        destroyed = await self._keys.destroy(tenant, subject_id)
+        self.forget(tenant, subject_id)
+        return destroyed
 
     async def commit(self, change: Change) -> Committed:
         """Write it sealed. See Store."""
@@ -181,7 +194,8 @@ class Sealed(Passing):
         by: By = "observed",
     ) -> dict[str, Numbers]:
         """Return times and numbers by dataset; those that are sealed are opened one by one. See Store."""
-        if not self._classes.may_be_personal(attr):
+        stored = await self._store.get(tenant, entity_id)
+        if stored is not None and not self._classes.may_be_personal(attr, stored.types):
             return await self._store.numbers(tenant, entity_id, attr, since_us=since_us, until_us=until_us, by=by)
         rows = await self.past(
             tenant, entity_id, attr, since_us=since_us, until_us=until_us, by=by, newest_first=False, limit=_ALL
@@ -225,7 +239,7 @@ class Sealed(Passing):
     async def _hidden(self, change: Change) -> Change:
         """Return a change with everything personal sealed."""
         tenant = change.tenant
-        puts = [(put, self._drawn(put)) for put in change.puts]
+        puts = [(put, self.drawn(put)) for put in change.puts]
         pasts = [(past, await self._about(change, past)) for past in change.past]
         records = [(record, self._whose(record)) for record in change.records]
         subjects = dict.fromkeys(drawn.subject for _, drawn in (*puts, *pasts) if drawn is not None)
@@ -241,10 +255,10 @@ class Sealed(Passing):
             records=tuple(one if who is None else self._sealed_record(tenant, one, who) for one, who in records),
         )
 
-    def _drawn(self, put: Put) -> Drawn | None:
+    def drawn(self, put: Put) -> Drawn | None:
         """Return what must be known of an entity that is written; None where nothing can be personal."""
         of = self._classes.of_types(put.types)
-        if of is None or not (of.personal or put.facts or _EXTRA in put.doc):
+        if of is None:
             return None
         doc = orjson.loads(put.doc)
         if type(doc) is not dict or type(doc.get("attrs")) is not dict:
@@ -260,7 +274,7 @@ class Sealed(Passing):
             doc=put.doc if sealed is None else sealed,
             keys=tuple(self._hidden_keys(tenant, of, put.keys)),
             box=put.box and self._hidden_box(of, doc, put.box),
-            facts=tuple(self._sealed_fact(key, of, put.entity_id, fact) for fact in put.facts),
+            facts=tuple(self.sealed_fact(tenant, put.entity_id, drawn, fact) for fact in put.facts),
         )
 
     def _hidden_keys(self, tenant: str, of: TypeClass, keys: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
@@ -282,16 +296,19 @@ class Sealed(Passing):
                 return _in_cells(box)
         return box
 
-    def _sealed_fact(self, key: Any, of: TypeClass, entity_id: str, fact: Fact) -> Fact:
-        return self._sealing.fact(key, entity_id, fact) if self._classes.is_personal(of, fact.attr) else fact
+    def sealed_fact(self, tenant: str, entity_id: str, drawn: Drawn, fact: Fact) -> Fact:
+        """Return a fact of an entity as the store below shall keep it."""
+        if not self._classes.is_personal(drawn.of, fact.attr):
+            return fact
+        return self._sealing.fact(self._keys.subject_key(tenant, drawn.subject), entity_id, fact)
 
     async def _about(self, change: Change, past: PastChange) -> Drawn | None:
         """Return what must be known to seal a change of the past; None where nothing in it can be personal."""
-        if isinstance(past, DropPast) or not any(self._classes.may_be_personal(one.attr) for one in _facts(past)):
+        if isinstance(past, DropPast):
             return None
         for put in change.puts:
             if put.entity_id == past.entity_id:
-                return self._drawn(put)
+                return self.drawn(put)
         stored = await self.get(change.tenant, past.entity_id)
         if stored is not None:
             doc = orjson.loads(stored.doc)
@@ -302,25 +319,29 @@ class Sealed(Passing):
         for doc in [orjson.loads(one) for one in (*said, *([record.doc] if record else []))]:
             found = self._classes.of_doc(doc)
             return None if found is None else Drawn(found, past.entity_id, doc)
-        # Nobody knows what it was: whatever is personal in any type is sealed.
-        return Drawn(TypeClass(self._classes.ever, frozenset(), {}, ()), past.entity_id, {})
+        # Nobody knows what it was: all of it is sealed.
+        return Drawn(TypeClass(frozenset(), frozenset(), {}, ()), past.entity_id, {})
 
     def _sealed_past(self, tenant: str, past: PastChange, drawn: Drawn) -> PastChange:
-        key = self._keys.subject_key(tenant, drawn.subject)
+        def sealed(fact: Fact) -> Fact:
+            return self.sealed_fact(tenant, past.entity_id, drawn, fact)
+
         if isinstance(past, AddPast):
-            facts = tuple(self._sealed_fact(key, drawn.of, past.entity_id, fact) for fact in past.facts)
-            return replace(past, facts=facts)
+            return replace(past, facts=tuple(map(sealed, past.facts)))
         if isinstance(past, EditPast) and past.fact is not None:
-            return replace(past, fact=self._sealed_fact(key, drawn.of, past.entity_id, past.fact))
+            return replace(past, fact=sealed(past.fact))
         return past
 
     def _whose(self, record: PutRecord | DropRecord) -> str | None:
         """Return with whose key a record is sealed; None: with none."""
         if isinstance(record, DropRecord) or record.kind not in SEALED_RECORDS:
             return None
-        if record.kind != FAREWELL:
+        return self._subject_of_record(record.kind, record.doc)
+
+    def _subject_of_record(self, kind: str, doc: bytes) -> str:
+        if kind != FAREWELL:
             return RECORDS
-        said = orjson.loads(record.doc)
+        said = orjson.loads(doc)
         return self._classes.subject_of(said["before"] or said["after"])
 
     def _sealed_record(self, tenant: str, record: PutRecord | DropRecord, subject: str) -> PutRecord | DropRecord:
@@ -328,6 +349,18 @@ class Sealed(Passing):
             return record
         key = self._keys.subject_key(tenant, subject)
         return replace(record, doc=self._sealing.record(key, record.kind, record.record_id, record.doc))
+
+    async def resealed_record(self, tenant: str, record: Record) -> Record | None:
+        """Return a record as the store below shall keep it; None where it is kept so, or where nobody can open it."""
+        opened = self._opened_record(record)
+        if opened is None:
+            return None
+        subject = self._subject_of_record(record.kind, opened.doc)
+        await self._keys.ready(tenant, [subject])
+        key = self._keys.subject_key(tenant, subject)
+        if record.doc.startswith(MARK) and kid_of(record.doc.decode()) == key.kid:
+            return None
+        return record._replace(doc=self._sealing.record(key, record.kind, record.record_id, opened.doc))
 
     # asked
 
@@ -350,10 +383,10 @@ class Sealed(Passing):
 
     def _is_sealed(self, types: tuple[str, ...], look: Look) -> bool:
         name = look.path[1] if len(look.path) > 1 else ""
-        if not self._classes.may_be_personal(name):
-            return False
-        classes = [self._classes.of_types((one,)) for one in types]
-        return not types or any(of is not None and self._classes.is_personal(of, name) for of in classes)
+        ours = [of for one in types if (of := self._classes.of_types((one,))) is not None]
+        if types:
+            return any(self._classes.is_personal(of, name) for of in ours)
+        return self._classes.may_be_personal(name)
 
     # up
 
@@ -366,9 +399,19 @@ class Sealed(Passing):
         kept = self._shelf.get(key)
         if kept is not None and kept.version == stored.version and kept.row == stored.row:
             return kept
-        opened = stored._replace(doc=self._sealing.opened_doc(stored.entity_id, stored.doc))
+        opened = self.opened(stored)
         self._shelf.put(key, opened)
         return opened
+
+    def opened(self, stored: Stored) -> Stored:
+        """Return an entity of the store below, opened. Raises: StoreFailed."""
+        if MARK not in stored.doc:
+            return stored
+        return stored._replace(doc=self._sealing.opened_doc(stored.entity_id, stored.doc))
+
+    def opened_fact(self, entity_id: str, fact: Fact) -> Fact:
+        """Return a fact of the store below, opened. Raises: StoreFailed."""
+        return self._sealing.opened_fact(entity_id, fact)
 
     def _opened_record(self, record: Record) -> Record | None:
         doc = self._sealing.opened_record(record.kind, record.record_id, record.doc)
@@ -376,12 +419,6 @@ class Sealed(Passing):
 
     def _opened_past(self, entity_id: str, rows: list[Past]) -> list[Past]:
         return [row._replace(fact=self._sealing.opened_fact(entity_id, row.fact)) for row in rows]
-
-
-def _facts(past: AddPast | EditPast) -> tuple[Fact, ...]:
-    if isinstance(past, AddPast):
-        return past.facts
-    return () if past.fact is None else (past.fact,)
 
 
 def _in_cells(box: Box) -> Box:
