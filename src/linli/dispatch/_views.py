@@ -8,13 +8,15 @@ full name; other helpers who were considered are shown to workers only.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import structlog
 
 from linli.base import DEGREE_M, SECOND_US, from_wire_time, to_wire_time
-from linli.base.errors import InvalidRequest, NotAllowed, ResourceNotFound
-from linli.broker import Plain
+from linli.base.errors import Busy, InvalidRequest, NotAllowed, ResourceNotFound, StoreFailed
+from linli.broker import Looks, Plain
 from linli.trust import FULL, Act, Thing
 
 from . import _reasons, _wording
@@ -24,6 +26,8 @@ from ._entities import OPEN_STATES, OVER, TAKEN, WAITING, Call, Helper, Offer
 
 CANDIDATES_MAX = 30
 ALL_STATES = frozenset((*WAITING, *TAKEN, *OVER))
+
+_log = structlog.get_logger("dispatch")
 
 
 class Views:
@@ -48,7 +52,10 @@ class Views:
         call = Call.read(plain)
         if not self._rooms.allow.allows(act, "read", thing_of(call)).ok:
             raise ResourceNotFound("There is no such call.")
-        return await self._call(act, call, plain.values)
+        looks = _looks(act)
+        view = await self._call(looks, call, plain.values)
+        await self._witness(looks, "read")
+        return view
 
     async def calls(self, act: Act, *, state: str, limit: int, offset: int) -> dict[str, Any]:
         """List the calls that the asker may see, newest first.
@@ -61,7 +68,10 @@ class Views:
         found = [one for one in await self._listed(act, states) if self._may_list(act, one)]
         found.sort(key=lambda one: (one.values["receivedAt"], one.id), reverse=True)
         page = found[offset : offset + limit]
-        return {"calls": [await self._call(act, Call.read(one), one.values) for one in page], "total": len(found)}
+        looks = _looks(act)
+        views = [await self._call(looks, Call.read(one), one.values) for one in page]
+        await self._witness(looks, "list")
+        return {"calls": views, "total": len(found)}
 
     async def _listed(self, act: Act, states: tuple[str, ...]) -> list[Plain]:
         keys: dict[str, tuple[str, ...]] = {"state": states} if states else {}
@@ -77,7 +87,15 @@ class Views:
     def _may_list(self, act: Act, plain: Plain) -> bool:
         return self._rooms.allow.allows(act, "read", thing_of(Call.read(plain))).ok
 
-    async def _call(self, act: Act, call: Call, values: Mapping[str, Any]) -> dict[str, Any]:
+    async def _witness(self, looks: Looks, action: str) -> None:
+        """Write down who was shown where somebody is. Where that cannot be written, help must come all the same."""
+        try:
+            await self._rooms.broker.shown(looks, action)
+        except (Busy, StoreFailed) as error:
+            _log.error("dispatch.look.unwritten", actor=looks.act.who.id, calls=looks.entities, reason=error.message)
+
+    async def _call(self, looks: Looks, call: Call, values: Mapping[str, Any]) -> dict[str, Any]:
+        act = looks.act
         steps = self._commands.steps_for(act, call)
         kind = self._driver.machine.kind(call)
         shown = self._sees(act, call)
@@ -119,7 +137,22 @@ class Views:
         if "place" in shown:
             view["place"] = {"lon": call.place.lon, "lat": call.place.lat}
             view["text"] = call.text
+            self._look(looks, call)
         return view
+
+    def _look(self, looks: Looks, call: Call) -> None:
+        """Take in that a call's place and text are shown, unless to somebody whose own call it is."""
+        thing = thing_of(call)
+        if looks.act.who.id in thing.owners:
+            return
+        looks.add(
+            call.id,
+            (thing.type,),
+            call.scopes,
+            persons=(call.for_whom or call.caller,),
+            classes=("personal", "sensitive"),
+            policy=self._rooms.allow.allows(looks.act, "read", thing).policy,
+        )
 
     def _sees(self, act: Act, call: Call) -> frozenset[str]:
         """Return which shares of a call the asker sees: `place` (and text), `names` (who comes), `all` (ids, candidates)."""
@@ -265,6 +298,9 @@ class Views:
         read_all = self._rooms.broker.read_all
         offers = await read_all(ENGINE, "Offer", keys={"helper": [helper_id], "answer": ["open"]})
         calls = await read_all(ENGINE, "ServiceCall", keys={"assigned": [helper_id], "state": sorted(TAKEN)})
+        looks = _looks(act)
+        call = await self._call(looks, Call.read(calls[0]), calls[0].values) if calls else None
+        await self._witness(looks, "read")
         return {
             "id": helper.id,
             "name": helper.name,
@@ -274,7 +310,7 @@ class Views:
             "shift": {"from": to_wire_time(shift.from_us), "to": to_wire_time(shift.to_us)} if shift else None,
             "area": await self._rooms.areas.named(helper.area),
             "offer": await self._asked(Offer.read(offers[0]), helper) if offers else None,
-            "call": await self._call(act, Call.read(calls[0]), calls[0].values) if calls else None,
+            "call": call,
         }
 
     async def _asked(self, offer: Offer, helper: Helper) -> dict[str, Any] | None:
@@ -303,6 +339,11 @@ class Views:
 
     def _now(self) -> int:
         return self._rooms.clock.now_us()
+
+
+def _looks(act: Act) -> Looks:
+    """Return what takes in whom an answer shows; who works on calls need not say what for."""
+    return Looks(replace(act, purpose=act.purpose or "service"))
 
 
 def _why_shown(why: Mapping[str, Any] | None, shown: frozenset[str]) -> dict[str, Any] | None:
