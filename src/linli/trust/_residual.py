@@ -188,7 +188,7 @@ _WAYS: Mapping[str, Way] = {
 class Compiler:
     """Turns what Cedar left of the policies into trees, for one type. `verb`: Cedar leaves that unfolded in sets.
 
-    `atoms`: the facts at which these trees look; `words`: the attributes that must be known for it.
+    `words`: every attribute that one of the policies may look at before its tree is decided.
     """
 
     def __init__(self, verb: str, type_name: str) -> None:
@@ -197,13 +197,20 @@ class Compiler:
         self._type = type_name
         self._atoms: list[Atom] = []
         self._known: dict[str, Is] = {}
+        self.words: dict[str, frozenset[str]] = {}
+        self._met: set[str] = set()
 
     def compiled(self, nodes: Mapping[str, Any]) -> tuple[dict[str, Tree], tuple[Atom, ...]]:
         """Return the trees of some policies, without those that are false whatever is asked, and their atoms.
 
         Raises: UnknownNode.
         """
-        trees = {name: tree for name, node in nodes.items() if (tree := self.tree(node)) is not False}
+        trees: dict[str, Tree] = {}
+        for name, node in nodes.items():
+            self._met.clear()
+            if (tree := self.tree(node)) is not False:
+                trees[name] = tree
+            self.words[name] = frozenset(self._met)
         used = sorted({atom for tree in trees.values() for atom in atoms_of(tree)})
         places = {atom: place for place, atom in enumerate(used)}
         return {name: _moved(tree, places) for name, tree in trees.items()}, tuple(self._atoms[atom] for atom in used)
@@ -257,6 +264,7 @@ class Compiler:
         return self._atom(said, (said,), fact)
 
     def _atom(self, said: str, words: tuple[str, ...], ask: Callable[[Question], bool]) -> Is:
+        self._met.update(words)
         if said not in self._known:
             self._known[said] = Is(len(self._atoms))
             self._atoms.append(Atom(said, ask, frozenset(words)))

@@ -36,24 +36,24 @@ class Left:
 class Residue:
     """What is left of all policies for one role, verb and type.
 
-    `decided`: the answer for each combination of facts that was met. `cedar`: those policies, ready to be asked in full.
+    `words`: the attributes at which they may look. `decided`: the answer for each combination of facts that was met.
+    `cedar`: those policies, ready to be asked in full.
     """
 
     verb: Verb
     type: str
     left: tuple[Left, ...]
     atoms: tuple[Atom, ...]
+    words: frozenset[str] = frozenset()
     cedar: Any = None
     decided: dict[tuple[bool, ...], Decision] = field(default_factory=dict)
     timed: bool = field(init=False)
-    words: frozenset[str] = field(init=False)
     _asks: tuple[Callable[[Question], bool], ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Note what the facts need."""
         self._asks = tuple(atom.ask for atom in self.atoms)
         self.timed = any(atom.timed for atom in self.atoms)
-        self.words = frozenset[str]().union(*(atom.words for atom in self.atoms))
 
     def facts(self, question: Question) -> tuple[bool, ...]:
         """Return which facts are true."""
@@ -123,7 +123,8 @@ class Rules:
         if (role, verb) not in self._left:
             self._left[role, verb] = self._authz.left(role, verb)
         try:
-            trees, atoms = Compiler(verb, type_name).compiled(self._left[role, verb])
+            compiler = Compiler(verb, type_name)
+            trees, atoms = compiler.compiled(self._left[role, verb])
         except UnknownNode as error:
             _log.error("trust.policy.unknown", node=str(error), role=role, verb=verb, type=type_name)
             return _nothing(verb, type_name, IN_DOUBT)
@@ -132,7 +133,8 @@ class Rules:
             for name, tree in sorted(trees.items())
             if (policy := self.policies[name])
         ]
-        return Residue(verb, type_name, tuple(left), atoms)
+        asked = (words for name, words in compiler.words.items() if name in trees or not self.policies[name].permits)
+        return Residue(verb, type_name, tuple(left), atoms, frozenset[str]().union(*asked))
 
     @staticmethod
     def _is_whole(residue: Residue) -> bool:
