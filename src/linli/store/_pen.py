@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
@@ -82,8 +83,8 @@ class Pen:
     def file(self) -> None:
         """File what waits under its attributes, in their order: so each page of them is written once for many rows."""
         if self.unfiled:
-            facts = [fact for row in self._connection.execute(_SQL["unfiled"]) for fact in _unfolded(row)]
-            self._connection.executemany(_SQL["file"], sorted(facts, key=_place))
+            waiting = self._connection.execute(_SQL["unfiled"]).fetchall()
+            self._connection.executemany(_SQL["file"], _in_order(waiting))
             self._connection.execute(_SQL["unfiled_delete"])
             self.unfiled = 0
 
@@ -128,5 +129,11 @@ def _unfolded(row: Row) -> Iterator[Row]:
         yield tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us
 
 
-#: where a fact is filed: tenant, entity, attribute, seq, nth
-_place = itemgetter(0, 1, 2, 3, 4)
+def _in_order(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the facts of rows as they are filed, entity by entity: all at once they would be much to collect again."""
+    for _, of_one in groupby(rows, _ENTITY):
+        yield from sorted([fact for row in of_one for fact in _unfolded(row)], key=_PLACE)
+
+
+#: of a row that waits: whose it is; of a fact: where it is filed within its entity (attribute, seq, nth)
+_ENTITY, _PLACE = itemgetter(1, 2), itemgetter(2, 3, 4)

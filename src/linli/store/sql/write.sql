@@ -82,7 +82,7 @@ WHERE NOT EXISTS (
 SELECT sum(json_array_length(facts)) FROM unfiled;
 
 -- unfiled
-SELECT seq, tenant, entity_id, at_us, facts, docs FROM unfiled;
+SELECT seq, tenant, entity_id, at_us, facts, docs FROM unfiled ORDER BY tenant, entity_id, seq;
 
 -- file
 INSERT INTO filed (tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us)
