@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 import zoneinfo
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
-from linli.base import Clock, Ids, Settings, SteppedClock, read_json, seeded, setting
+from linli.base import Clock, Ids, Settings, SteppedClock, WallClock, read_json, seeded, setting, to_wire_time
 from linli.base.errors import BadSetting, LinliError, StartError
-from linli.broker import KEEP_S, TENANT, Broker, Caps, Fetching
+from linli.broker import KEEP_S, TENANT, WAIT_H, Broker, Caps, Erasing, Fetching
 from linli.dispatch import Dispatch, Tuning
 from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
@@ -83,6 +83,8 @@ CONTEXT_WAIT = setting(
 
 #: settings beside the caps that bound something
 LIMITS = frozenset({CONTEXT_WAIT, CONNECT_S, TOTAL_S, PAGE_INSTANCES, KEEP_S, "store.pending_max"})
+
+T = TypeVar("T")
 
 STARTING = Act(Principal("engine:app", "engine", ("/",)), "operation")
 
@@ -202,6 +204,7 @@ async def build(plan: Plan) -> Node:
     )
 
     identity = _identity(settings, store, clock, plan.wall_clock, secret=secret, egress=egress)
+    broker.erasing = _erasing(settings, store, identity)
 
     async def behind() -> Mapping[str, object]:
         return {"dispatchBehind": await dispatch.behind()}
@@ -296,10 +299,12 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
         default_context="core",
     )
     secret = NodeSecret(plan.data / "node.secret")
+    identity = _identity(settings, store, plan.clock, plan.clock, secret=secret, egress=egress)
+    broker.erasing = _erasing(settings, store, identity)
     doors = BrokerDoors(
         broker=broker,
         asking=Asking(
-            _identity(settings, store, plan.clock, plan.clock, secret=secret, egress=egress),
+            identity,
             sign_in=sign_in,
             hosts=settings[HOSTS],
         ),
@@ -308,6 +313,23 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
         proxies=Proxies(settings[PROXIES]),
     )
     return BrokerNode(store, egress, broker, BrokerApp(doors), doors, _notary(settings, store, secret, plan.clock))
+
+
+async def asked_at_rest(data: Path, settings: Settings, ask: Callable[[Broker], Awaitable[T]]) -> T:
+    """Return what `ask` says to the broker of a node that does not run. Raises: StartError: a node runs on the data."""
+    wall = WallClock()
+    store = await _opened(settings, data, wall)
+    egress = _egress(settings)
+    try:
+        clock = SteppedClock(max(await _last_moment_us(store), wall.now_us()))
+        allow, secret = Policies(clock, zone=_zone(settings[NODE_ZONE])), NodeSecret(data / "node.secret")
+        broker = _broker(settings, store, clock, allow=allow, ids=Ids(settings[NODE_CODE]), egress=egress)
+        identity = _identity(settings, store, clock, wall, secret=secret, egress=egress)
+        broker.erasing = _erasing(settings, store, identity)
+        return await ask(broker)
+    finally:
+        await egress.close()
+        await store.close()
 
 
 def _rates(settings: Settings, sign_in: str) -> Limits | None:
@@ -402,6 +424,16 @@ def _identity(
     identity = Identity(store, city, wall, secret)
     identity.other = OtherProvider.of(settings, identity.records, egress, wall)
     return identity
+
+
+def _erasing(settings: Settings, store: Sealed, identity: Identity) -> Erasing:
+    """Return what takes part when a person is erased: who signs, who lets go of his sign-ins, who destroys his keys."""
+
+    async def destroyed(tenant: str, person: str) -> dict[str, object]:
+        gone = await store.destroy(tenant, person)
+        return {"destroyed": gone.keys, "at": to_wire_time(gone.at_us)}
+
+    return Erasing(identity.secret, settings[NODE_CODE], (identity.forget,), destroyed, settings[WAIT_H])
 
 
 def _notary(settings: Settings, store: Store, secret: NodeSecret, wall: Clock) -> Notary:

@@ -89,6 +89,18 @@ class Identity:
         account = invitation.account
         return account, self.invitations.accepted(known.invitation, invitation, account, (way,))
 
+    async def forget(self, tenant: str, person: str) -> dict[str, int]:
+        """End every sign-in of a person who is erased, and remove his accounts; return how many of each went."""
+        accounts = [one async for one in self.accounts.all() if (one.tenant, one.person) == (tenant, person)]
+        ended = 0
+        async for login in self.logins.all():
+            if login.who.tenant == tenant and person in (login.who.id, login.for_whom):
+                await self.logins.close(login.id)
+                ended += 1
+        for account in accounts:
+            await self.accounts.drop(account.id)
+        return {"account": len(accounts), "sign-in": ended}
+
     async def _whom(self, login: Login) -> Principal | None:
         """Return as whom a sign-in acts now; None when what it was given for is withdrawn."""
         if login.client.startswith(CARD):

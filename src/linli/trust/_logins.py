@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from linli.base import MINUTE_US, SECOND_US, Clock
@@ -194,6 +194,14 @@ class Logins:
             if kept is not None and kept.doc.stands(now) and not (held and held.over):
                 found.append(kept.doc)
         return found
+
+    async def all(self) -> AsyncIterator[Login]:
+        """Yield every sign-in that is kept, the oldest first."""
+        after = 0
+        while page := await self._records.page(KIND, Login, after=after):
+            after = page[-1][0]
+            for _, _, login in page:
+                yield login
 
     async def act_for(self, login: Login, person: str) -> None:
         """Let a sign-in act for another person from now on, or for himself again ("")."""
