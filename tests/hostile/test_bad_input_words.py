@@ -174,6 +174,22 @@ def test_a_wrong_word_is_refused_with_what_is_right(words: tuple, complaint: str
     assert complaint in linli(tmp_path, "demo", *words)
 
 
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--open", "--set", "web.host=0.0.0.0"), "without sign-in this node listens on the loopback address only"),
+        (("--only", "broker", "--open", "--set", "web.host=0.0.0.0"), "listens on the loopback address only"),
+        (("--set", "trust.sign_in=demo", "--set", "web.host=0.0.0.0"), "listens on the loopback address only"),
+        (("--set", "web.host=0.0.0.0"), "would speak to this node in clear"),
+        (("--set", "web.proxies=['the proxy']"), "web.proxies: 'the proxy'"),
+        (("--set", "limits.burst_s=0"), "limits.burst_s = 0: must be above 0"),
+        (("--set", "web.tls_cert=nowhere.pem"), "web.tls_cert = nowhere.pem: name a PEM file"),
+    ],
+)
+def test_a_node_that_others_could_misuse_does_not_start(words: tuple, complaint: str, tmp_path: Path) -> None:
+    assert complaint in linli(tmp_path, "serve", "--port", 0, *words)
+
+
 def test_a_setting_of_the_environment_is_named_by_its_variable(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setenv("LINLI_WEB__PORT", "often")
     assert "LINLI_WEB__PORT: web.port must be" in linli(tmp_path, "settings")

@@ -60,7 +60,7 @@ async def _live(options: argparse.Namespace, settings: Settings) -> int:
     plan = _plan(options, settings, data, network, district)
     plan.city_clock = lambda last_us: FastClock(max(last_us, wall.now_us()), options.speed)
     node = await build(plan)
-    async with running(node, settings, options.port, ready=False) as server:
+    async with running(node, settings, options.port, sign_in="demo", ready=False) as server:
         serving = asyncio.create_task(server.serve_on(), name="server")
         people = asyncio.create_task(_people(options, node, district, server.address), name="people")
         try:

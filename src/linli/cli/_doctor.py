@@ -13,6 +13,7 @@ from linli.app import store_url
 from linli.base import Settings
 from linli.base.errors import LinliError
 from linli.store import check_store
+from linli.web import SIGN_IN
 
 from ._serve import listen
 from ._start import load_settings
@@ -44,7 +45,7 @@ def _findings(settings: Settings, data: Path) -> Iterator[tuple[str, str | None]
     yield f"Python {version}", None if sys.version_info >= (3, 11) else "3.11 or newer is needed"
     yield f"folder {data}", _trouble_with_folder(data)
     yield "disk", _trouble_with_disk(data)
-    yield f"port {settings['web.port']}", _said(lambda: listen(settings, None).close())
+    yield f"port {settings['web.port']}", _said(lambda: listen(settings, None, settings[SIGN_IN]).close())
     url = store_url(settings, data)
     file = Path(url.removeprefix("sqlite:///"))
     if not url.startswith("sqlite:///"):

@@ -21,12 +21,16 @@ from linli.app import BrokerPlan, Plan, build, build_broker
 from linli.base import FastClock, Settings, WallClock, setting
 from linli.base.errors import BadSetting, StartError
 from linli.travel import Network
-from linli.web import Patience, patient, sweep
+from linli.web import PROXIES, Patience, patient, sweep
 
 from ._start import load_settings, open_map
 from ._words import PORT_MAX, made_folder
 
-HOST = setting("web.host", "127.0.0.1", "Address to listen on. Without sign-in only a loopback address is accepted.")
+HOST = setting(
+    "web.host",
+    "127.0.0.1",
+    "Address to listen on; other machines may reach it only where people sign in, and over TLS.",
+)
 PORT = setting("web.port", 8800, "Port to listen on; 0 takes any free one.")
 TLS_CERT = setting("web.tls_cert", "", "File with the certificate chain (PEM) for HTTPS; without it, plain HTTP.")
 TLS_KEY = setting("web.tls_key", "", "File with the key of web.tls_cert (PEM).")
@@ -80,7 +84,7 @@ async def _serve(options: argparse.Namespace, settings: Settings, network: Netwo
         notes.append(NO_SIGN_IN)
     if network is None:
         notes.append("No map: travel times are guessed from the distance. Give one with --city FILE.osm.pbf.")
-    async with running(node, settings, options.port, notes=notes) as server:
+    async with running(node, settings, options.port, sign_in=node.doors.asking.sign_in, notes=notes) as server:
         await server.serve_on()
     return 0
 
@@ -102,7 +106,9 @@ async def _serve_broker(options: argparse.Namespace, settings: Settings) -> int:
     node = await build_broker(plan)
     notes = [NO_SIGN_IN] if node.doors.asking.sign_in == "open" else []
     given = socket.socket(fileno=options.socket) if options.socket is not None else None
-    async with running(node, settings, options.port, notes=notes, listener=given) as server:
+    async with running(
+        node, settings, options.port, sign_in=node.doors.asking.sign_in, notes=notes, listener=given
+    ) as server:
         await server.serve_on()
     return 0
 
@@ -166,6 +172,7 @@ async def running(
     settings: Settings,
     port: int | None,
     *,
+    sign_in: str,
     ready: bool = True,
     notes: Sequence[str] = (),
     listener: socket.socket | None = None,
@@ -176,7 +183,7 @@ async def running(
     Raises: StartError: the port is taken, or the address may not be used.
     """
     try:
-        listener = listener or listen(settings, port)
+        listener = listener or listen(settings, port, sign_in)
         server = Server(node, listener, settings)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, server.handle_exit)
@@ -190,8 +197,8 @@ async def running(
         await node.stop()
 
 
-def listen(settings: Settings, port: int | None) -> socket.socket:
-    """Return a listening socket.
+def listen(settings: Settings, port: int | None, sign_in: str) -> socket.socket:
+    """Return a listening socket, where nobody may come in who does not sign in in this manner.
 
     Raises: StartError, BadSetting: with what is in the way, and the way out.
     """
@@ -199,10 +206,7 @@ def listen(settings: Settings, port: int | None) -> socket.socket:
     if not 0 <= number <= PORT_MAX:
         raise BadSetting(f"web.port = {number}: must lie between 0 and {PORT_MAX}; 0 takes any free one.")
     if host not in _LOOPBACK:
-        raise StartError(
-            f"web.host = {host}: without sign-in this node listens on the loopback address only. "
-            "Use 127.0.0.1, or put a reverse proxy that signs people in before it."
-        )
+        check_open_to_others(settings, host, sign_in)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -218,6 +222,23 @@ def listen(settings: Settings, port: int | None) -> socket.socket:
         raise StartError(f"Cannot listen on {host}:{number}: {error.strerror}.") from error
     listener.listen(1024)
     return listener
+
+
+def check_open_to_others(settings: Settings, host: str, sign_in: str) -> None:
+    """Refuse to be reached from other machines without sign-in, or in clear.
+
+    Raises: StartError: with the way out.
+    """
+    if sign_in != "accounts":
+        raise StartError(
+            f"web.host = {host}: without sign-in this node listens on the loopback address only. "
+            "Leave out --open and set trust.sign_in=accounts, or use 127.0.0.1."
+        )
+    if certificate_of(settings) is None and not settings[PROXIES]:
+        raise StartError(
+            f"web.host = {host}: other machines would speak to this node in clear. Give web.tls_cert and web.tls_key, "
+            "or name in web.proxies the proxy that speaks TLS for it."
+        )
 
 
 def address_of(listener: socket.socket, *, secure: bool = False) -> str:

@@ -19,6 +19,7 @@ import structlog
 
 from linli.base import Settings
 from linli.base.errors import BadSetting, StartError
+from linli.web import SIGN_IN
 
 from ._serve import address_of, certificate_of, listen, run_loop
 
@@ -38,7 +39,8 @@ def run(options: argparse.Namespace, settings: Settings) -> int:
             "--workers: several processes can only share a database of PostgreSQL; give its address with "
             "--set store.url=postgresql://USER@HOST/DATABASE, or leave --workers out."
         )
-    with listen(settings, options.port) as listener:
+    sign_in = "open" if options.open else settings[SIGN_IN]
+    with listen(settings, options.port, sign_in) as listener:
         address = address_of(listener, secure=certificate_of(settings) is not None)
         return run_loop(_Crew(address, listener, options.arguments, options.workers).work())
 
