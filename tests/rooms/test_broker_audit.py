@@ -59,7 +59,7 @@ def test_a_read_of_personal_data_is_written_down_with_who_why_whose_and_by_which
         assert (row.actor, row.role, row.action, row.purpose) == (WORKER.who.id, "community_worker", "read", "service")
         assert (row.policy, row.type, row.scope, row.ok) == ("desk-calls", "ServiceCall", WEST, True)
         assert row.classes == ("personal", "sensitive")
-        assert set(row.of) == {trace_of(CALLER), trace_of(CALL)}
+        assert (row.of, row.on) == ((trace_of(CALLER),), trace_of(CALL))
 
     told(story)
 

@@ -61,7 +61,8 @@ class Looks:
             at_us=at_us,
             act=self.act,
             action=action,
-            resource=[*self.persons, *(self.entities if len(self.entities) == 1 else ())],
+            resource=self.persons,
+            entity=self.entities[0] if len(self.entities) == 1 else "",
             type=",".join(sorted(self.types)),
             scope=_above(self.scopes),
             policy=" ".join(sorted(self.policies)),
@@ -115,7 +116,7 @@ class AuditingDoor(Ground):
                         tuple(filter(None, entry.type.split(","))),
                         entry.classes,
                         entry.ok,
-                        len(entry.of) - 1,
+                        max(0, len(entry.of) - 1),
                     )
                 )
         return found

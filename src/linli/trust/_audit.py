@@ -26,7 +26,8 @@ _SORTED = orjson.OPT_SORT_KEYS
 
 
 class AuditEntry(NamedTuple):
-    """A row of the audit as it is read. `of`: the traces of all whom it is about; empty for the summary of a Change."""
+    """A row of the audit as it is read. `of`: the traces of all persons whom it is about; `on`: that of the one entity that was
+    looked at. Both are empty for the summary of a Change."""
 
     at_us: int
     action: str
@@ -41,6 +42,12 @@ class AuditEntry(NamedTuple):
     scope: str
     classes: tuple[str, ...]
     of: tuple[str, ...]
+    on: str = ""
+
+    @property
+    def traces(self) -> tuple[str, ...]:
+        """Everything under which the row is found."""
+        return tuple(dict.fromkeys((*self.of, self.on) if self.on else self.of))
 
 
 def audit_row(
@@ -49,6 +56,7 @@ def audit_row(
     act: Act,
     action: str,
     resource: str | Iterable[str] = (),
+    entity: str = "",
     type: str = "",  # noqa: A002 - the word of the standard
     scope: str = "",
     policy: str = "",
@@ -58,8 +66,8 @@ def audit_row(
 ) -> bytes:
     """Return one row as canonical JSON, for the `audit` of a Change.
 
-    `resource`: the id, or all ids, that it is about: the persons whose data were shown, and the entity itself where it is
-    one alone. `classes`: the classes of privacy of what was shown. `reason`: a code or a number; anything else is hashed.
+    `resource`: the id, or all ids, of the persons whom it is about. `entity`: what was looked at, where it is one alone.
+    `classes`: the classes of privacy of what was shown. `reason`: a code or a number; anything else is hashed.
     `policy`: the rule that decided. What says nothing is left out.
     """
     ids = (resource,) if isinstance(resource, str) else resource
@@ -71,6 +79,7 @@ def audit_row(
         "forWhom": trace_of(act.for_whom) if act.for_whom else "",
         "of": sorted({trace_of(one) for one in ids if one}),
         "ok": ok,
+        "on": trace_of(entity) if entity else "",
         "policy": policy,
         "purpose": act.purpose or "",
         "reason": _worded(reason or act.reason),
@@ -107,6 +116,7 @@ def read_row(row: bytes) -> AuditEntry | None:
         scope=str(said.get("scope", "")),
         classes=tuple(said.get("classes", ())),
         of=tuple(said.get("of", ())),
+        on=str(said.get("on", "")),
         **words,
     )
 

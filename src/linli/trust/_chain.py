@@ -80,7 +80,7 @@ class HashChain:
         if row.startswith(_SUMMARY):
             return ()
         seen = read_row(row)
-        return seen.of if seen else ()
+        return seen.traces if seen else ()
 
 
 _SUMMARY = b'{"action":"change",'

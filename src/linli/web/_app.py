@@ -11,6 +11,7 @@ from ._city import City
 from ._doors import Doors
 from ._entrance import App, Entrance
 from ._front import FrontDesk
+from ._looked import Looked
 from ._ngsild import NgsiLd
 from ._openapi import described
 from ._pages import page_routes
@@ -28,6 +29,7 @@ class WebApp(Entrance):
             routes=[
                 *Api(doors).routes(),
                 *City(doors).routes(),
+                *Looked(doors).routes(),
                 *doors.health.routes(),
                 Route("/openapi.json", described, methods=["GET"]),
                 *page_routes(FrontDesk(doors)),
