@@ -37,7 +37,7 @@ class House:
         self.below = below or MemoryStore()
         self.keys = Keys(KeyBook.open(folder / "keys.db", sync="off"), bytes(32), suite=suite, wall=self.clock)
         self.store = Sealed(self.below, self.keys, vocabulary())
-        self.resealing = Resealing(self.below, self.store, self.keys, FOUND_BY, self.clock)
+        self.resealing = Resealing(self.store, FOUND_BY, self.clock)
 
     async def put(self, *docs: Mapping[str, Any], store: Store | None = None, **facts: tuple[Fact, ...]) -> None:
         """Write documents as the broker would; `facts`: of the first of them."""

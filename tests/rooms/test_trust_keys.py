@@ -118,11 +118,13 @@ async def test_a_destroyed_key_is_gone_from_the_book_its_wal_and_its_copies(tmp_
 
 
 async def test_what_one_process_destroys_another_forgets(tmp_path: Path) -> None:
-    one, other = opened(tmp_path), opened(tmp_path)
+    clock = SteppedClock(AT_US)
+    one, other = opened(tmp_path), opened(tmp_path, clock)
     kid = one.subject_key("default", ANNA).kid
     assert other.subject_key("default", ANNA).kid == kid
     other.refresh()
     await one.destroy("default", ANNA)
+    clock.advance_to(AT_US + SECOND_US // 10)
     assert other.refresh()
     assert other.by_number(kid) is None
     assert not other.refresh()

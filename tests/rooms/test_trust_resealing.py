@@ -10,9 +10,11 @@ from sealed_house import ANNA, BO, CALL, FOUND_BY, NAME, PHONE, House, a_call, a
 
 from linli.base.errors import StartError, StoreFailed
 from linli.store import Change, Committed, Delete, Fact, Find, PutRecord
+from linli.trust import Sealed
 from linli.trust._passing import Passing
 from linli.trust._resealing import WALK, Resealing, Walked
 from linli.trust._sealing import kids_in
+from linli.vocab import vocabulary
 
 pytestmark = pytest.mark.anyio
 FACT = Fact("fullName", "", orjson.dumps({"type": "Property", "value": NAME}))
@@ -97,7 +99,7 @@ async def test_sealing_goes_on_where_it_was_broken_off(house: House) -> None:
                 raise StoreFailed
             return await super().commit(change)
 
-    broken = Resealing(Breaking(house.below), house.store, house.keys, FOUND_BY)
+    broken = Resealing(Sealed(Breaking(house.below), house.keys, vocabulary()), FOUND_BY)
     with pytest.raises(StoreFailed):
         await broken.seal("default")
     assert await house.below.cursor("default", WALK) > 0

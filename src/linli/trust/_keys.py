@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from linli.base import Clock, Settings, WallClock, setting
+from linli.base import SECOND_US, Clock, Settings, WallClock, setting
 from linli.base.errors import StartError, StoreFailed
 from linli.store import KeyBook, KeyRow
 
@@ -43,6 +43,7 @@ _KID_BYTES = 9
 _INDEX_BYTES = 32
 _BLIND_BYTES = 8
 _KEPT_MAX = 50_000
+_LOOK_EACH_US = SECOND_US // 10
 _DAMAGED = ": without it nothing personal in the database can ever be read again."
 
 
@@ -82,7 +83,7 @@ class Keys:
         self._master_kid = _MASTER_WORD + derived_key(master, b"fingerprint")[:8].hex()
         self._in_use: dict[tuple[str, str], Key] = {}
         self._by_kid: dict[str, Key | None] = {}
-        self._version = -1
+        self._looked_us, self._version = 0, -1
         self._wanted: dict[tuple[str, str], None] = {}
         self._line = asyncio.Lock()
         self._index, self._hash = self._load_index()
@@ -134,14 +135,22 @@ class Keys:
         return self._by_kid[kid]
 
     def refresh(self) -> bool:
-        """Forget all that is known of keys if some were destroyed or replaced, by whichever process; tell whether so."""
+        """Forget all that is known of keys if some were destroyed or replaced, by whichever process; tell whether so.
+
+        The book is looked at ten times a second at most.
+        """
+        now_us = self._wall.now_us()
+        if self._looked_us <= now_us < self._looked_us + _LOOK_EACH_US:
+            return False
+        self._looked_us = now_us
         version = self._book.version()
         if version == self._version:
             return False
         self._version = version
         if not self._book.turned():
             return False
-        self._forget()
+        self._in_use.clear()
+        self._by_kid.clear()
         return True
 
     async def destroy(self, tenant: str, subject: str) -> Destroyed:
@@ -210,8 +219,10 @@ class Keys:
         self._by_kid[kid] = key
 
     def _forget(self) -> None:
+        """Forget what is known of keys, and have `refresh` say so the next time."""
         self._in_use.clear()
         self._by_kid.clear()
+        self._looked_us = 0
 
     def _new(self, tenant: str, subject: str) -> KeyRow:
         """Return a new key of a subject, or of a tenant itself, wrapped."""

@@ -27,11 +27,9 @@ from linli.store import (
     RewritePast,
     RewriteRecord,
     Rewriting,
-    Store,
     Stored,
 )
 
-from ._keys import Keys
 from ._sealed import PAST, SEALED_RECORDS, SEALER, Drawn, Sealed
 from ._sealing import MARK, Doc, kid_of, kids_in
 
@@ -66,11 +64,11 @@ class Walked:
 class Resealing:
     """Seals what a store holds, below the store that seals."""
 
-    def __init__(self, store: Store, sealed: Sealed, keys: Keys, found_by: FoundBy, wall: Clock | None = None) -> None:
-        """Work on `store`, over which `sealed` stands with these keys."""
-        self._store = store
+    def __init__(self, sealed: Sealed, found_by: FoundBy, wall: Clock | None = None) -> None:
+        """Work on the store over which `sealed` stands."""
+        self._store = sealed.below
         self._sealed = sealed
-        self._keys = keys
+        self._keys = sealed.keys
         self._found_by = found_by
         self._wall = wall or WallClock()
         self._running: asyncio.Task[None] | None = None

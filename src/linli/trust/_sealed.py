@@ -72,7 +72,8 @@ class Sealed(Passing):
     def __init__(self, store: Store, keys: Keys, vocab: Vocab, *, opened_bytes: int = OPENED_BYTES) -> None:
         """Seal what `vocab` calls personal; `opened_bytes`: memory for entities opened lately."""
         super().__init__(store)
-        self._keys = keys
+        self.below = store
+        self.keys = keys
         self._classes = Classes(vocab)
         self._sealing = Sealing(keys, self._classes)
         self._shelf = Shelf(opened_bytes)
@@ -105,7 +106,7 @@ class Sealed(Passing):
 
     async def destroy(self, tenant: str, subject_id: str) -> Destroyed:
         """Destroy the keys of a person: nothing of him can be opened any more, here or in a backup. Raises: StoreFailed."""
-        destroyed = await self._keys.destroy(tenant, subject_id)
+        destroyed = await self.keys.destroy(tenant, subject_id)
         self.forget(tenant, subject_id)
         return destroyed
 
@@ -130,7 +131,7 @@ class Sealed(Passing):
     async def find(self, tenant: str, find: Find, *, after: int = 0, limit: int = 1000) -> list[Stored]:
         """Return what is wanted, opened. See Store."""
         found = await self._store.find(tenant, self._asked(tenant, find), after=after, limit=limit)
-        if not any(MARK in stored.doc for stored in found):
+        if not [1 for stored in found if MARK in stored.doc]:
             return found
         self._refresh()
         return [self._opened(tenant, stored) if MARK in stored.doc else stored for stored in found]
@@ -217,7 +218,7 @@ class Sealed(Passing):
     async def close(self) -> None:
         """Finish what was accepted and close, the keys too. See Store."""
         await self._store.close()
-        self._keys.close()
+        self.keys.close()
 
     # down
 
@@ -247,7 +248,7 @@ class Sealed(Passing):
         if not subjects:
             return change
         self._refresh()
-        await self._keys.ready(tenant, subjects)
+        await self.keys.ready(tenant, subjects)
         return replace(
             change,
             puts=tuple(put if drawn is None else self.sealed_put(tenant, put, drawn) for put, drawn in puts),
@@ -268,7 +269,7 @@ class Sealed(Passing):
     def sealed_put(self, tenant: str, put: Put, drawn: Drawn) -> Put:
         """Return an entity as the store below shall keep it."""
         of, subject, doc = drawn
-        key = self._keys.subject_key(tenant, subject)
+        key = self.keys.subject_key(tenant, subject)
         sealed = self._sealing.doc(key, of, doc)
         return put._replace(
             doc=put.doc if sealed is None else sealed,
@@ -284,10 +285,10 @@ class Sealed(Passing):
             if kind is None:
                 yield name, text
                 continue
-            yield name, self._keys.blind(tenant, kind, text)
+            yield name, self.keys.blind(tenant, kind, text)
             tail = tail_of(kind, text)
             if tail is not None:
-                yield name + TAIL, self._keys.blind(tenant, "tail", tail)
+                yield name + TAIL, self.keys.blind(tenant, "tail", tail)
 
     def _hidden_box(self, of: TypeClass, doc: Doc, box: Box) -> Box:
         """Return a box that tells no more than cells of the grid where a place of the entity is personal."""
@@ -300,7 +301,7 @@ class Sealed(Passing):
         """Return a fact of an entity as the store below shall keep it."""
         if not self._classes.is_personal(drawn.of, fact.attr):
             return fact
-        return self._sealing.fact(self._keys.subject_key(tenant, drawn.subject), entity_id, fact)
+        return self._sealing.fact(self.keys.subject_key(tenant, drawn.subject), entity_id, fact)
 
     async def _about(self, change: Change, past: PastChange) -> Drawn | None:
         """Return what must be known to seal a change of the past; None where nothing in it can be personal."""
@@ -347,7 +348,7 @@ class Sealed(Passing):
     def _sealed_record(self, tenant: str, record: PutRecord | DropRecord, subject: str) -> PutRecord | DropRecord:
         if isinstance(record, DropRecord):
             return record
-        key = self._keys.subject_key(tenant, subject)
+        key = self.keys.subject_key(tenant, subject)
         return replace(record, doc=self._sealing.record(key, record.kind, record.record_id, record.doc))
 
     async def resealed_record(self, tenant: str, record: Record) -> Record | None:
@@ -356,8 +357,8 @@ class Sealed(Passing):
         if opened is None:
             return None
         subject = self._subject_of_record(record.kind, opened.doc)
-        await self._keys.ready(tenant, [subject])
-        key = self._keys.subject_key(tenant, subject)
+        await self.keys.ready(tenant, [subject])
+        key = self.keys.subject_key(tenant, subject)
         if record.doc.startswith(MARK) and kid_of(record.doc.decode()) == key.kid:
             return None
         return record._replace(doc=self._sealing.record(key, record.kind, record.record_id, opened.doc))
@@ -375,10 +376,10 @@ class Sealed(Passing):
     def _blinded(self, tenant: str, types: tuple[str, ...], name: str, values: tuple[str, ...]) -> tuple[str, ...]:
         """Return everything that may stand under a key for any of these values."""
         if name.endswith(TAIL):
-            return tuple(self._keys.blind(tenant, "tail", value) for value in values)
+            return tuple(self.keys.blind(tenant, "tail", value) for value in values)
         kinds = self._classes.key_kinds(types, name)
         return tuple(
-            value if kind is None else self._keys.blind(tenant, kind, value) for kind in kinds for value in values
+            value if kind is None else self.keys.blind(tenant, kind, value) for kind in kinds for value in values
         )
 
     def _is_sealed(self, types: tuple[str, ...], look: Look) -> bool:
@@ -391,7 +392,7 @@ class Sealed(Passing):
     # up
 
     def _refresh(self) -> None:
-        if self._keys.refresh():
+        if self.keys.refresh():
             self._shelf.clear()
 
     def _opened(self, tenant: str, stored: Stored) -> Stored:
