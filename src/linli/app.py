@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from linli.base import Clock, Ids, Settings, SteppedClock, WallClock, read_json, seeded, setting, to_wire_time
 from linli.base.errors import BadSetting, LinliError, StartError
-from linli.broker import KEEP_S, TENANT, WAIT_H, Broker, Caps, Erasing, Fetching
+from linli.broker import KEEP_S, TENANT, WAIT_H, Broker, Caps, Erasing, Fetching, found_by
 from linli.dispatch import Dispatch, Tuning
 from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
@@ -21,21 +21,26 @@ from linli.trust import (
     HASH,
     SHORTER,
     WITNESS,
+    Account,
     Act,
     HashChain,
     Identity,
+    Inspection,
     Keys,
     NodeSecret,
     Notary,
     OtherProvider,
     Policies,
     Principal,
+    Resealing,
     Sealed,
     messages_of,
+    told,
     witness_at,
 )
 from linli.vocab import vocabulary
 from linli.web import (
+    ADDRESS,
     HOSTS,
     PROXIES,
     SIGN_IN,
@@ -125,6 +130,7 @@ class Node:
     doors: Doors
     home_scope: str
     notary: Notary
+    resealing: Resealing
 
     async def start(self) -> None:
         """Start the engines: from here on calls go on by themselves."""
@@ -133,6 +139,7 @@ class Node:
         await self.dispatch.start()
         await self.broker.start()
         await self.notary.start()
+        await self.resealing.start()
 
     async def hush(self) -> None:
         """End the live streams: nothing else would keep a connection open for ever."""
@@ -144,6 +151,7 @@ class Node:
         await self.broker.stop()
         await self.live.stop()
         await self.egress.close()
+        await self.resealing.stop()
         await self.notary.stop()
         await self.store.close()
         if self.doors.network is not None:
@@ -222,6 +230,7 @@ async def build(plan: Plan) -> Node:
             identity,
             sign_in=sign_in,
             hosts=settings[HOSTS],
+            address=settings[ADDRESS],
             mandated=mandates(broker, clock),
         ),
         codes=identity.codes(messages_of(settings, egress), people_by_phone(broker)),
@@ -237,7 +246,9 @@ async def build(plan: Plan) -> Node:
         proxies=Proxies(settings[PROXIES]),
     )
     notary = _notary(settings, store, secret, plan.wall_clock)
-    return Node(store, egress, broker, dispatch, live, WebApp(doors), clock, doors, settings[NODE_SCOPE], notary)
+    resealing = Resealing(store, found_by(vocabulary()), plan.wall_clock)
+    home = settings[NODE_SCOPE]
+    return Node(store, egress, broker, dispatch, live, WebApp(doors), clock, doors, home, notary, resealing)
 
 
 @dataclass(slots=True)
@@ -307,6 +318,7 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
             identity,
             sign_in=sign_in,
             hosts=settings[HOSTS],
+            address=settings[ADDRESS],
         ),
         health=Health(broker, lambda: store.trouble, _limits(settings), open=sign_in == "open"),
         limits=_rates(settings, sign_in),
@@ -335,6 +347,29 @@ async def asked_at_rest(data: Path, settings: Settings, ask: Callable[[Broker], 
 def _rates(settings: Settings, sign_in: str) -> Limits | None:
     """Return how often somebody may ask; as he likes where nobody but this machine can ask."""
     return Limits(Rates.of(settings), time.monotonic) if sign_in == "accounts" else None
+
+
+async def invite_first(data: Path, settings: Settings, label: str, *, again: bool = False) -> str:
+    """Return the secret of a link that makes the first administrator of a node that does not run.
+
+    Raises: StartError: there is an administrator already, and it is not asked for `again`; or a node runs.
+    """
+    wall = WallClock()
+    store = await _opened(settings, data, wall)
+    try:
+        # What is written down here must not lie before what stands in the log already.
+        city = SteppedClock(max(await _last_moment_us(store), wall.now_us()))
+        identity = Identity(store, city, wall, NodeSecret(data / "node.secret"))
+        there = [one async for one in identity.accounts.all() if one.role == "administrator" and not one.blocked]
+        if there and not again:
+            raise StartError(
+                "This node has an administrator already, who can invite others. If nobody can sign in as one any "
+                "more, say linli init --again."
+            )
+        account = Account("", "administrator", (settings[NODE_SCOPE],))
+        return await identity.invitations.make(account, label, "engine:init", days=1)
+    finally:
+        await store.close()
 
 
 def _limits(settings: Settings) -> Mapping[str, object]:
@@ -398,10 +433,51 @@ def _broker(
     )
 
 
+async def seal_at_rest(data: Path, settings: Settings) -> list[str]:
+    """Seal what a database that no node has open holds in clear, or under old keys; return what was done, in lines.
+
+    Raises: StartError: a node runs on the data.
+    """
+    sealed = await _stored(settings, data, WallClock())
+    try:
+        resealing = Resealing(sealed, found_by(vocabulary()))
+        return [
+            f"Tenant {tenant}: {done.entities} entities, {done.facts} values of the past and {done.records} records were sealed."
+            for tenant in await sealed.tenants()
+            if (done := await resealing.seal(tenant))
+        ]
+    finally:
+        await sealed.close()
+
+
+async def inspect_at_rest(data: Path, settings: Settings) -> tuple[bool, list[str]]:
+    """Return whether everything personal in a database that no node has open is sealed and opens, and what was found.
+
+    Raises: StartError: a node runs on the data.
+    """
+    sealed = await _stored(settings, data, WallClock())
+    try:
+        inspection = Inspection(sealed, found_by(vocabulary()))
+        found = {tenant: await inspection.tenant(tenant) for tenant in await sealed.tenants()}
+        lines = [line for tenant, one in found.items() for line in told(tenant, one)]
+        return not any(one.faults for one in found.values()), lines
+    finally:
+        await sealed.close()
+
+
 async def _opened(
     settings: Settings, data: Path, wall: Clock, sync: Literal["full", "normal", "off"] | None = None
 ) -> Sealed:
     """Return the store, sealed. Raises: StartError: it cannot be opened, or holds personal data in clear."""
+    sealed = await _stored(settings, data, wall, sync)
+    await sealed.check()
+    return sealed
+
+
+async def _stored(
+    settings: Settings, data: Path, wall: Clock, sync: Literal["full", "normal", "off"] | None = None
+) -> Sealed:
+    """Return the store, whether it is sealed yet or not. Raises: StartError: it cannot be opened."""
     synced = sync or settings["store.sync"]
     keys = Keys.open(data, settings, sync=synced, wall=wall)
     store = await open_store(
@@ -412,9 +488,7 @@ async def _opened(
         bytes_cache_mb=settings["store.bytes_cache_mb"],
         readers=settings["store.readers"],
     )
-    sealed = Sealed(store, keys, vocabulary())
-    await sealed.check()
-    return sealed
+    return Sealed(store, keys, vocabulary())
 
 
 def _identity(

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from linli import __version__
 from linli.base.errors import StartError
 
-from . import _audit, _check, _circle, _db, _doctor, _person, _serve, _vocab
+from . import _audit, _check, _circle, _db, _doctor, _init, _person, _serve, _vocab
 from ._words import PORT_MAX, above_zero, node_words, whole
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no other name for what add_subparsers returns
@@ -32,6 +32,12 @@ def parser() -> argparse.ArgumentParser:
     circle.add_argument("--city", type=Path, help="street map, an .osm.pbf file")
     circle.add_argument("--geojson", action="store_true", help="print the outline as GeoJSON")
     circle.set_defaults(run=_circle.run)
+
+    init = commands.add_parser("init", help="make the link for the first administrator")
+    node_words(init)
+    init.add_argument("--label", default="administrator", help="name of the account, like a post")
+    init.add_argument("--again", action="store_true", help="although there is an administrator already")
+    init.set_defaults(run=_init.run)
 
     doctor = commands.add_parser("doctor", help="say what is wrong with this machine, and the way out")
     node_words(doctor)

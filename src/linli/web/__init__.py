@@ -6,7 +6,7 @@ no rule of the domain and opens no connection of its own.
 """
 
 from ._app import WebApp
-from ._asking import HOSTS, SIGN_IN, Asking, SignIn
+from ._asking import ADDRESS, HOSTS, SIGN_IN, Asking, SignIn
 from ._broker_app import BrokerApp, BrokerDoors
 from ._doors import Doors
 from ._health import Health
@@ -17,6 +17,7 @@ from ._people import Person, mandates, people_by_phone
 from ._pressing import PressToOffer
 
 __all__ = [
+    "ADDRESS",
     "HOSTS",
     "PROXIES",
     "SIGN_IN",

@@ -206,7 +206,9 @@ class Api:
             raise NotAllowed("Without sign-in only one call can be watched: add ?call=ID and its watch word.")
         types = frozenset(filter(None, query.get("types", "").split(",")))
         wish = Wish(types, call_id if act.who.role == "caller" else "", query.get("scope", ""))
-        return self._doors.live.stream(act, wish, request.headers.get("last-event-id"))
+        return self._doors.live.stream(
+            act, wish, request.headers.get("last-event-id"), asking.still(request.scope, headers)
+        )
 
 
 def _text(body: dict[str, Any], name: str, length_max: int, *, needed: bool = True) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -14,6 +14,8 @@ from linli.base import SECOND_US, setting
 from linli.base.errors import NotAllowed, SignInNeeded
 from linli.trust import Act, Identity, Login, Principal, Term
 
+from ._cookies import cookie_in, give_cookie, take_cookie
+
 SIGN_IN = setting(
     "trust.sign_in",
     "accounts",
@@ -22,10 +24,11 @@ SIGN_IN = setting(
     ("accounts", "open", "demo"),
 )
 HOSTS = setting("web.hosts", "", "Host names, with commas, under which this node may be called beside localhost.")
+ADDRESS = setting(
+    "web.address", "", "Address under which people reach this node, like https://linli.example; it stands in links."
+)
 
-#: over TLS the browser itself holds the cookie to this host, this path and TLS; on plain loopback it cannot have that name
 COOKIE = "linli_login"
-SEALED_COOKIE = f"__Host-{COOKIE}"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -55,6 +58,7 @@ class Asking:
         *,
         sign_in: SignIn,
         hosts: str = "",
+        address: str = "",
         mandated: Callable[[Principal, str], bool] = lambda _who, _person: False,
     ) -> None:
         """Take what knows the sign-ins of this node, and the manner of sign-in.
@@ -65,7 +69,8 @@ class Asking:
         self.secret = identity.secret
         self.sign_in = sign_in
         self._mandated = mandated
-        self._hosts = _LOCAL | {host.strip().lower() for host in hosts.split(",") if host.strip()}
+        named = {urlsplit(address).hostname or ""} - {""}
+        self._hosts = _LOCAL | named | {host.strip().lower() for host in hosts.split(",") if host.strip()}
         self._open = Principal("operator", OPERATOR, ("/",), name="operator")
 
     def guard(self, scope: Scope, headers: Headers) -> None:
@@ -89,8 +94,7 @@ class Asking:
         said = headers.get(b"authorization")
         if said is not None and said[:7].lower() == b"bearer ":
             return said[7:].decode("latin-1").strip()
-        cookies = headers.get(b"cookie")
-        return cookie_of(cookies, cookie_name(scope)) if cookies is not None else None
+        return cookie_in(scope, headers.get(b"cookie"), COOKIE)
 
     def is_fresh(self, scope: Scope, headers: Headers) -> bool:
         """Tell whether memory may be trusted about who asks."""
@@ -102,6 +106,16 @@ class Asking:
         credential = self.credential(scope, headers)
         if credential is not None:
             await self.identity.logins.refresh(self.identity.login_id(credential))
+
+    def still(self, scope: Scope, headers: Headers) -> Callable[[], Awaitable[bool]]:
+        """Return what says, also much later, whether whoever asks may go on: nobody signed in, or still signed in."""
+
+        async def may_go_on() -> bool:
+            if not self.is_fresh(scope, headers):
+                await self.refresh(scope, headers)
+            return self.login(scope, headers) is not None
+
+        return may_go_on if self.login(scope, headers) is not None else _always
 
     def login(self, scope: Scope, headers: Headers) -> Login | None:
         """Return the sign-in of a request; None when it shows none that stands."""
@@ -144,39 +158,19 @@ class Asking:
         return "caller:" + self.secret.blind(mark)
 
 
-def cookie_name(scope: Scope) -> str:
-    """Return under which name the cookie of a sign-in stands on this connection."""
-    return SEALED_COOKIE if scope.get("scheme") == "https" else COOKIE
-
-
-def cookie_of(cookies: bytes, name: str) -> str | None:
-    """Return the value of one cookie of a Cookie header."""
-    for part in cookies.decode("latin-1").split(";"):
-        said, _, value = part.strip().partition("=")
-        if said == name:
-            return value
-    return None
+async def _always() -> bool:
+    return True
 
 
 def signed_in(request: Request, response: Response, token: str, term: Term) -> Response:
     """Give a browser the cookie of its sign-in."""
-    scope = request.scope
-    response.set_cookie(
-        cookie_name(scope),
-        token,
-        max_age=term.whole_us // SECOND_US,
-        secure=scope.get("scheme") == "https",
-        httponly=True,
-        samesite="lax",
-        path="/",
-    )
+    give_cookie(request, response, COOKIE, token, age_s=term.whole_us // SECOND_US)
     return response
 
 
 def signed_out(request: Request, response: Response) -> Response:
     """Take the cookie of its sign-in back from a browser."""
-    secure = request.scope.get("scheme") == "https"
-    response.delete_cookie(cookie_name(request.scope), path="/", secure=secure, httponly=True, samesite="lax")
+    take_cookie(request, response, COOKIE)
     return response
 
 

@@ -24,6 +24,8 @@ from starlette.routing import Route
 from linli.base import BODY_BYTES_MAX, LANGUAGES, texts
 from linli.base.errors import InvalidRequest, LinliError, ResourceNotFound, TooLarge
 
+from ._cookies import cookie_of, give_cookie
+
 STATIC = Path(__file__).parent / "static"
 FACES = ("resident", "helper", "worker", "city", "style")
 CSP = (
@@ -34,8 +36,6 @@ CSP = (
 PAGE_HEADERS = {
     "content-security-policy": CSP,
     "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "geolocation=(self), camera=(), microphone=()",
 }
@@ -45,7 +45,12 @@ WATCH_COOKIE = "linli_watch"
 YEAR_S = 31_536_000
 ZONE = "Asia/Shanghai"
 FORM_FIELDS_MAX = 20
-MEDIA = {".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+MEDIA = {
+    ".js": "text/javascript",
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml; charset=utf-8",
+}
 ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 
 
@@ -111,8 +116,8 @@ class Assets:
         headers = {
             "cache-control": f"public, max-age={YEAR_S}, immutable",
             "vary": "accept-encoding",
-            "x-content-type-options": "nosniff",
-            "cross-origin-resource-policy": "same-origin",
+            # A worker of a page is ruled by what its own script came with.
+            "content-security-policy": CSP,
         }
         path = self._folder / name
         media_type = MEDIA[path.suffix]
@@ -176,13 +181,13 @@ class Pages:
             facts = await self._home(request, fault=error.message)
             return await self.page(request, "resident", "resident.html", facts, status=error.status)
         response = RedirectResponse(f"/call/{quote(str(placed['id']), safe=':')}", status_code=303)
-        response.set_cookie(WATCH_COOKIE, str(placed["watch"]), httponly=True, samesite="strict", path="/call/")
+        give_cookie(request, response, WATCH_COOKIE, str(placed["watch"]), same_site="strict")
         return response
 
     async def watch(self, request: Request) -> Response:
         """Show how a call stands, to a browser without script; it loads itself again."""
         call_id = str(request.path_params["id"])
-        call = await self._front.call(request, call_id, request.cookies.get(WATCH_COOKIE, ""))
+        call = await self._front.call(request, call_id, cookie_of(request, WATCH_COOKIE))
         return await self.page(request, "resident", "call.html", {"call": call})
 
     async def _home(self, request: Request, *, fault: str | None) -> dict[str, Any]:
@@ -195,7 +200,7 @@ class Pages:
     ) -> Response:
         """Return a page of a face in the reader's language."""
         language = language_of(request)
-        elder = (request.query_params.get("elder") or request.cookies.get(ELDER_COOKIE)) == "1"
+        elder = (request.query_params.get("elder") or cookie_of(request, ELDER_COOKIE)) == "1"
         words = texts(language)
         node = await self._front.node(request)
         html = self._env.get_template(template).render(
@@ -218,13 +223,13 @@ class Pages:
         for name, cookie in (("lang", LANGUAGE_COOKIE), ("elder", ELDER_COOKIE)):
             if name in request.query_params:
                 value = language if name == "lang" else str(int(elder))
-                response.set_cookie(cookie, value, max_age=YEAR_S, samesite="lax", path="/")
+                give_cookie(request, response, cookie, value, age_s=YEAR_S)
         return response
 
 
 def language_of(request: Request) -> str:
     """Return zh or en: what the address says, else what was chosen before, else what the browser prefers, else zh."""
-    for said in (request.query_params.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+    for said in (request.query_params.get("lang"), cookie_of(request, LANGUAGE_COOKIE)):
         if said in LANGUAGES:
             return str(said)
     weighed: list[tuple[float, int, str]] = []

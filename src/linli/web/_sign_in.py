@@ -36,7 +36,8 @@ from linli.trust import (
     card_number,
 )
 
-from ._asking import cookie_of, headers_of, signed_in, signed_out
+from ._asking import headers_of, signed_in, signed_out
+from ._cookies import cookie_of, give_cookie, take_cookie
 from ._doors import Doors
 from ._pages import Pages, form_of, language_of
 from ._people import LOOKING
@@ -137,8 +138,9 @@ class Threshold:
         return [names.get(scope) or dict.fromkeys(LANGUAGES, scope) for scope in scopes]
 
     async def areas_below(self, scopes: Sequence[str]) -> list[tuple[str, Any]]:
-        """Return (scope, name) of every area in these scopes."""
-        return [(one.scopes[0], one.values.get("name")) for one in await self._all("Area") if _inside(one, scopes)]
+        """Return (scope, name) of these scopes and of every area in them; a name is None where there is no Area."""
+        found = {one.scopes[0]: one.values.get("name") for one in await self._all("Area") if _inside(one, scopes)}
+        return list((dict.fromkeys(scopes) | found).items())
 
     async def gates_in(self, scopes: Sequence[str]) -> list[tuple[str, Any]]:
         """Return (id, name) of every gate in these scopes."""
@@ -197,7 +199,7 @@ class SignInPages:
         try:
             self._at.identity.delays.pace(address_of(request))
             words = say("face.sign-in.message", language_of(request), code="{code}")
-            known = cookie_of(request.headers.get("cookie", "").encode("latin-1"), KNOWN_COOKIE) or ""
+            known = cookie_of(request, KNOWN_COOKIE)
             handle = await self._at.codes.ask(phone, words, known=known)
         except LinliError as error:
             return await self._begin(request, error, phone)
@@ -218,10 +220,7 @@ class SignInPages:
             await self._at.admit(request, response, right.account, "code", writes=right.writes)
         except LinliError as error:
             return await self._code_page(request, kept, error)
-        secure = request.scope.get("scheme") == "https"
-        response.set_cookie(
-            KNOWN_COOKIE, known, max_age=YEAR_S, path="/sign-in", httponly=True, secure=secure, samesite="strict"
-        )
+        give_cookie(request, response, KNOWN_COOKIE, known, age_s=YEAR_S, same_site="strict")
         return response
 
     async def _code_page(self, request: Request, facts: Mapping[str, Any], fault: LinliError | None = None) -> Response:
@@ -276,15 +275,12 @@ class SignInPages:
             url, browser = await other.start(
                 origin_of(request) + "/sign-in/provider/back",
                 onward=onward_in(query.get("next", "")),
-                invitation=cookie_of(request.headers.get("cookie", "").encode("latin-1"), INVITATION_COOKIE) or "",
+                invitation=cookie_of(request, INVITATION_COOKIE),
             )
         except LinliError as error:
             return await self._begin(request, error)
         response = RedirectResponse(url, 303)
-        secure = request.scope.get("scheme") == "https"
-        response.set_cookie(
-            TRIP_COOKIE, browser, max_age=TRIP_S, path="/sign-in", httponly=True, secure=secure, samesite="lax"
-        )
+        give_cookie(request, response, TRIP_COOKIE, browser, age_s=TRIP_S)
         return response
 
     async def back(self, request: Request) -> Response:
@@ -292,7 +288,7 @@ class SignInPages:
         other, identity = self._at.identity.other, self._at.identity
         if other is None:
             return RedirectResponse("/sign-in", 303)
-        browser = cookie_of(request.headers.get("cookie", "").encode("latin-1"), TRIP_COOKIE) or ""
+        browser = cookie_of(request, TRIP_COOKIE)
         try:
             known = await other.finished(dict(request.query_params), browser)
             account, writes = await identity.by_provider(known)
@@ -301,7 +297,7 @@ class SignInPages:
         except LinliError as error:
             return await self._begin(request, error)
         for name in (TRIP_COOKIE, INVITATION_COOKIE):
-            response.delete_cookie(name, path="/sign-in")
+            take_cookie(request, response, name)
         return response
 
     async def leave(self, request: Request) -> Response:

@@ -162,7 +162,7 @@ class AccountPages:
             "roles": [(role, role_words(role)) for role in roles],
             "areas": await self._at.areas_below(act.who.scopes),
             "link": link,
-            "typed": typed or {},
+            "typed": dict.fromkeys(("label", "role", "area", "gates", "person", "days"), "") | (typed or {}),
             "invitations": [
                 {"id": one.id, "label": one.label, "role": role_words(one.account.role), "until": _time(one.until_us)}
                 for one in listed

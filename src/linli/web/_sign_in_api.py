@@ -16,6 +16,7 @@ from linli.trust import ClientApp, GrantRefused, Identity, Thing, Wanted
 
 from ._answers import answer, body_of
 from ._asking import Asking
+from ._cookies import give_cookie
 from ._pages import CSP, form_of
 from ._sign_in import (
     INVITATION_COOKIE,
@@ -110,10 +111,7 @@ class SignInApi:
         secret, _ = await self._secret_of(request)
         await self._at.identity.invitations.open(secret)
         response = answer({})
-        secure = request.scope.get("scheme") == "https"
-        response.set_cookie(
-            INVITATION_COOKIE, secret, max_age=TRIP_S, path="/sign-in", httponly=True, secure=secure, samesite="lax"
-        )
+        give_cookie(request, response, INVITATION_COOKIE, secret, age_s=TRIP_S)
         return response
 
     async def first_options(self, request: Request) -> Response:
