@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from linli.base import MINUTE_US
 from linli.base.errors import ResourceNotFound
-from linli.trust import Act, audit_row, prove, read_row, trace_of
+from linli.trust import Act, AuditEntry, audit_row, prove, read_row, trace_of
 
 from ._ground import Ground
 
@@ -19,6 +19,8 @@ from ._ground import Ground
 UNSEEN = frozenset({"engine"})
 #: the scope above all
 ROOT = "/"
+
+_NO_LOOKS = frozenset({"sign-in", "sign-out"})
 
 
 @dataclass(slots=True)
@@ -99,27 +101,19 @@ class AuditingDoor(Ground):
             await self._commit(self._change(act, audit=rows))
 
     async def who_looked(self, act: Act, *, before: int | None = None, limit: int = 50) -> list[Look]:
-        """Return who looked at the data of the asker, or of the person for whom he acts; newest first."""
+        """Return who looked at the data of the asker, or of the person for whom he acts; newest first.
+
+        Signing in and out is not looking: of that the account tells.
+        """
         trace = trace_of(act.for_whom or act.who.id)
-        found = []
-        for one in await self._store.audit_of(act.tenant, trace, before=before, limit=limit):
-            entry = read_row(one.row)
-            if entry is not None:
-                found.append(
-                    Look(
-                        one.seq,
-                        entry.at_us,
-                        entry.action,
-                        entry.role,
-                        entry.actor == act.who.id,
-                        entry.purpose,
-                        tuple(filter(None, entry.type.split(","))),
-                        entry.classes,
-                        entry.ok,
-                        max(0, len(entry.of) - 1),
-                    )
-                )
-        return found
+        found: list[Look] = []
+        while len(found) < limit and (
+            rows := await self._store.audit_of(act.tenant, trace, before=before, limit=limit)
+        ):
+            before = rows[-1].seq
+            entries = [(one.seq, read_row(one.row)) for one in rows]
+            found += [_look(act, seq, one) for seq, one in entries if one is not None and one.action not in _NO_LOOKS]
+        return found[:limit]
 
     async def proof_of_look(self, act: Act, seq: int) -> bytes:
         """Return the proof that such a row is part of the audit.
@@ -150,6 +144,22 @@ class AuditingDoor(Ground):
         await self.witnessed(looks.act, looks.row(action, now_us))
         if lately is not None:
             lately |= {**dict.fromkeys(looks.persons, now_us), **lately}
+
+
+def _look(act: Act, seq: int, entry: AuditEntry) -> Look:
+    """Return a row as the person sees whom it is about."""
+    return Look(
+        seq,
+        entry.at_us,
+        entry.action,
+        entry.role,
+        entry.actor == act.who.id,
+        entry.purpose,
+        tuple(filter(None, entry.type.split(","))),
+        entry.classes,
+        entry.ok,
+        max(0, len(entry.of) - 1),
+    )
 
 
 def _above(scopes: Iterable[str]) -> str:

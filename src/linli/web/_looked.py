@@ -29,7 +29,7 @@ from ._pages import STATIC, Assets, Pages, language_of
 PAGE = 50
 SEQ_MAX = 2**53
 #: what is done with somebody's data, and has words of its own on the page
-ACTIONS = frozenset({"read", "list", "live", "notify", "unmask", "export", "erase", "sign-in"})
+ACTIONS = frozenset({"read", "list", "live", "notify", "unmask", "export", "erase"})
 
 
 class Looked:
