@@ -40,7 +40,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What Cedar answers: yes or no, and the names of the policies that decided; None of them when an error did."""
+    """What Cedar answers: yes or no, and the names of the policies that decided; None when an error decided."""
 
     ok: bool
     policies: frozenset[str] | None
@@ -66,7 +66,7 @@ class Authz:
         self.policies = {policy.name: policy for policy in policies}
         if len(self.policies) < len(policies):
             raise StartError(f"{folder}: two policies have the same @id.")
-        self.types = _types_of_verbs(said)
+        self.types, self.roles = _types_of_verbs(said), _roles(said)
 
     def left(self, role: str, verb: Verb) -> Mapping[str, Any]:
         """Return what is left of each policy, by its name, when only role and verb are known.
@@ -91,21 +91,21 @@ class Authz:
     def verdict(
         question: Question, verb: Verb, type_name: str, policies: cedarpy.PolicySet, words: frozenset[str]
     ) -> Verdict:
-        """Ask about one thing. `words`: the attributes at which the policies look; no other is told."""
+        """Ask about one thing. `words`: the attributes at which the policies look; no other is told.
+
+        What Cedar cannot read, as a number that is too large, is as an error of a policy.
+        """
         user, thing = {"type": _USER, "id": question.who.id}, {"type": type_name, "id": "thing"}
-        answer = cedarpy.is_authorized(
-            {
-                "principal": user,
-                "action": {"type": "Action", "id": verb},
-                "resource": thing,
-                "context": orjson.dumps(_facts("context", OF_CONTEXT, question, words)).decode(),
-            },
-            policies,
-            cedarpy.Entities.from_json_str(_entities(question, user, thing, words)),
-        )
+        request = {"principal": user, "action": {"type": "Action", "id": verb}, "resource": thing}
+        try:
+            context = orjson.dumps(_facts("context", OF_CONTEXT, question, words)).decode()
+            entities = cedarpy.Entities.from_json_str(_entities(question, user, thing, words))
+            answer = cedarpy.is_authorized({**request, "context": context}, policies, entities)
+        except (TypeError, ValueError):
+            return Verdict(ok=False, policies=None)
         said = answer.diagnostics
-        names = said.id_annotations_by_reason
-        return Verdict(answer.allowed and not said.errors, None if said.errors else frozenset(names.values()))
+        names = frozenset(said.id_annotations_by_reason.values())
+        return Verdict(ok=False, policies=None) if said.errors else Verdict(answer.allowed, names)
 
 
 def _entities(question: Question, user: Mapping[str, str], thing: Mapping[str, str], words: frozenset[str]) -> str:
@@ -142,6 +142,12 @@ def _policy(part: Mapping[str, Any]) -> Policy:
     ):
         raise StartError(f"Policy {name}: @personal, @sensitive, @minor of a permit are one of {', '.join(LEVELS)}.")
     return Policy(name, permits, says, PUBLIC._replace(**levels), part)
+
+
+def _roles(schema: str) -> frozenset[str]:
+    """Return the closed list of roles, as the schema says it."""
+    listed = re.search(r"entity\s+Role\s+enum\s*\[(.*?)\]", schema, re.DOTALL)
+    return frozenset(re.findall(r'"(\w+)"', listed[1])) if listed else frozenset()
 
 
 def _types_of_verbs(schema: str) -> Mapping[str, frozenset[str]]:

@@ -16,8 +16,9 @@ from ._asked import FULL, PUBLIC, Decision, Shown, Verb
 from ._authz import FOREIGN, Authz, Policy
 from ._residual import Atom, Compiler, Question, Tree, UnknownNode, holds
 
-#: why nothing is permitted: no rule does it; there is no such question; Cedar and what is left of the rules disagree
-NO_RULE, NO_SUCH_VERB, IN_DOUBT = "no-rule", "no-such-verb", "in-doubt"
+#: why nothing is permitted: no rule does it; there is no such role, or no such question; Cedar, and what is left of the
+#: rules, disagree or cannot be understood
+NO_RULE, NO_SUCH_ROLE, NO_SUCH_VERB, IN_DOUBT = "no-rule", "no-such-role", "no-such-verb", "in-doubt"
 
 _log = structlog.get_logger("trust")
 
@@ -91,6 +92,10 @@ class Rules:
         found = self._residues.get((role, verb, type_name))
         if found is not None:
             return found
+        if role not in self._authz.roles:
+            return _nothing(verb, type_name, NO_SUCH_ROLE)
+        if verb not in self.types:
+            return _nothing(verb, type_name, NO_SUCH_VERB)
         if type_name not in self.types["read"]:
             return self.residue(role, verb, FOREIGN)
         found = self._residues[role, verb, type_name] = self._worked_out(role, verb, type_name)
@@ -118,7 +123,7 @@ class Rules:
 
     def _worked_out(self, role: str, verb: Verb, type_name: str) -> Residue:
         """Work the policies out as far as role, verb and type decide them."""
-        if type_name not in self.types.get(verb, ()):
+        if type_name not in self.types[verb]:
             return _nothing(verb, type_name, NO_SUCH_VERB)
         if (role, verb) not in self._left:
             self._left[role, verb] = self._authz.left(role, verb)
