@@ -272,11 +272,13 @@ class BrokerNode:
     web: BrokerApp
     doors: BrokerDoors
     notary: Notary
+    resealing: Resealing
 
     async def start(self) -> None:
         """Start what works by itself: telling subscribers, signing what was written down."""
         await self.broker.start()
         await self.notary.start()
+        await self.resealing.start()
 
     async def hush(self) -> None:
         """End what would keep a connection open: a broker has no streams."""
@@ -285,6 +287,7 @@ class BrokerNode:
         """Stop in order: engines, what goes out, store."""
         await self.broker.stop()
         await self.egress.close()
+        await self.resealing.stop()
         await self.notary.stop()
         await self.store.close()
 
@@ -324,7 +327,9 @@ async def build_broker(plan: BrokerPlan) -> BrokerNode:
         limits=_rates(settings, sign_in),
         proxies=Proxies(settings[PROXIES]),
     )
-    return BrokerNode(store, egress, broker, BrokerApp(doors), doors, _notary(settings, store, secret, plan.clock))
+    notary = _notary(settings, store, secret, plan.clock)
+    resealing = Resealing(store, found_by(vocabulary()), plan.clock)
+    return BrokerNode(store, egress, broker, BrokerApp(doors), doors, notary, resealing)
 
 
 async def asked_at_rest(data: Path, settings: Settings, ask: Callable[[Broker], Awaitable[T]]) -> T:
@@ -448,6 +453,17 @@ async def seal_at_rest(data: Path, settings: Settings) -> list[str]:
         ]
     finally:
         await sealed.close()
+
+
+async def rotate_keys(data: Path, settings: Settings) -> int:
+    """Have new keys from now on, also while a node runs; return in how many tenants. Raises: StartError."""
+    keys = Keys.open(data, settings)
+    try:
+        for tenant in keys.tenants():
+            await keys.rotate(tenant)
+        return len(keys.tenants())
+    finally:
+        keys.close()
 
 
 async def inspect_at_rest(data: Path, settings: Settings) -> tuple[bool, list[str]]:

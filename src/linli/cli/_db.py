@@ -1,14 +1,21 @@
-"""`linli db`: upgrade, check, back up, restore."""
+"""`linli db`: upgrade, check, back up, restore, seal, rotate."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 
-from linli.app import store_url
-from linli.store import check_store, copy_store, restore_store, upgrade_store
+from linli.app import inspect_at_rest, rotate_keys, seal_at_rest, store_url
+from linli.store import check_store, compact_store, copy_store, restore_store, upgrade_store
 
 from ._start import load_settings
 from ._words import made_folder
+
+_KEYS = """\
+The keys are not in it: without node.kek and keys.db of {data} nothing personal in it can be read. Keep node.kek in
+another place than the copies of the database. keys.db stays where it is: a copy of it kept for long would bring back
+what people had erased; the node keeps its own copies beside it (keys.db.copy-...) and deletes them after seven days.
+Keep node.secret as well."""
 
 
 def upgrade(options: argparse.Namespace) -> int:
@@ -21,7 +28,8 @@ def upgrade(options: argparse.Namespace) -> int:
 def backup(options: argparse.Namespace) -> int:
     """Copy the database to a file, also while a node runs on it."""
     copy_store(_url(options), options.file)
-    print(f"The database was copied to {options.file}. Keep {options.data / 'node.secret'} too, in another place.")
+    print(f"The database was copied to {options.file}.")
+    print(_KEYS.format(data=options.data))
     return 0
 
 
@@ -34,9 +42,29 @@ def restore(options: argparse.Namespace) -> int:
 
 
 def check(options: argparse.Namespace) -> int:
-    """Read the whole database and say whether it is sound."""
+    """Read the whole database and say whether it is sound, and everything personal in it sealed."""
     state = check_store(_url(options))
     print(f"The database is sound: {state.entities} entities, log position {state.head}.")
+    sealed, lines = asyncio.run(inspect_at_rest(options.data, load_settings(options)))
+    print("\n".join(lines))
+    return 0 if sealed else 1
+
+
+def seal(options: argparse.Namespace) -> int:
+    """Seal what stands in clear, or under keys that are no longer in use; no node may run."""
+    print("\n".join(asyncio.run(seal_at_rest(options.data, load_settings(options)))) or "There was nothing to seal.")
+    compact_store(_url(options))
+    print("The database was written anew: what stood in clear is gone from its file. Older backups still hold it.")
+    return 0
+
+
+def rotate(options: argparse.Namespace) -> int:
+    """Seal with new keys from now on."""
+    tenants = asyncio.run(rotate_keys(options.data, load_settings(options)))
+    print(
+        f"New keys in {tenants} tenants. A running node seals anew what is there within an hour and then deletes the old "
+        "keys; without one, linli db seal does it at once. Backups from before cannot be read after that."
+    )
     return 0
 
 

@@ -102,13 +102,15 @@ def _demo_words(commands: Commands) -> None:
 
 
 def _db_words(commands: Commands) -> None:
-    database = commands.add_parser("db", help="upgrade, check, back up or restore the database")
+    database = commands.add_parser("db", help="upgrade, check, back up, restore or seal the database")
     kinds = database.add_subparsers(dest="what", required=True)
     for name, text in (
         ("upgrade", "bring the database to the schema of this program; a node does so itself when it starts"),
         ("backup", "copy the database of --data to FILE, also while a node runs"),
         ("restore", "put FILE in the place of the database of --data; no node may run"),
-        ("check", "read the whole database and say whether it is sound"),
+        ("check", "read the whole database and say whether it is sound and everything personal in it is sealed"),
+        ("seal", "seal what an older database holds in clear, or what is sealed with old keys; no node may run"),
+        ("rotate", "seal with new keys from now on; a node that runs seals the rest anew"),
     ):
         kind = kinds.add_parser(name, help=text)
         node_words(kind)

@@ -52,7 +52,7 @@ from ._change import (
 from ._files import FileState, check_file, copy_file, restore_file, upgrade_file
 from ._keybook import KeyBook, KeyRow
 from ._memory import MemoryStore
-from ._opening import check_store, copy_store, open_store, restore_store, upgrade_store
+from ._opening import check_store, compact_store, copy_store, open_store, restore_store, upgrade_store
 from ._postgres import PostgresStore
 from ._shelf import Shelf
 from ._snapshot import Snapshot, snapshot
@@ -97,6 +97,7 @@ __all__ = [
     "Timer",
     "check_file",
     "check_store",
+    "compact_store",
     "copy_file",
     "copy_store",
     "open_store",

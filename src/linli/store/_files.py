@@ -122,6 +122,26 @@ def upgrade_file(path: Path) -> tuple[int, int]:
     return before, _look_at(path, whole=False).schema
 
 
+def compact_file(path: Path) -> None:
+    """Write a file that nobody has open anew, so that nothing of what was deleted or written over is left in it.
+
+    Raises: StartError: missing, in use or not ours. StoreTooNew. StoreFailed: the disk refuses; all still stands.
+    """
+    _look_at(path, whole=False)
+    lock = lock_file(path)
+    try:
+        connection = open_writer(path, "full", None)
+        try:
+            _run(connection, "VACUUM")
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        except apsw.Error as error:
+            raise StoreFailed(f"{path}: cannot be written anew: {error}.") from error
+        finally:
+            connection.close()
+    finally:
+        os.close(lock)
+
+
 def check_file(path: Path) -> FileState:
     """Return what a database file holds after checking every page of it; a node may be running on it.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from linli.base.errors import StartError, StoreTooNew
+from linli.base.errors import StartError, StoreFailed, StoreTooNew
 
 from ._address import PostgresAddress
 from ._files import SCHEMA, FileState
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CONNECT_S = 10.0
 #: the longest that one statement may take, or wait for the lock of the one who writes
 STATEMENT_S = 60.0
+#: the longest that one table may take to be written anew
+_REWRITTEN_S = 24 * 3600.0
 #: queries that a connection keeps prepared
 _PREPARED = 512
 
@@ -104,6 +106,25 @@ async def look_at(address: PostgresAddress) -> FileState:
     except faults() as error:
         raise StartError(f"store.url: PostgreSQL cannot be used: {error or type(error).__name__}.") from error
     return FileState(schema, lowest, entities, head)
+
+
+async def compact(address: PostgresAddress) -> None:
+    """Write all tables of a schema anew, so that nothing of what was deleted or written over is left in their files.
+
+    Raises: StartError: no connection, or nothing of ours there. StoreTooNew. StoreFailed.
+    """
+    await look_at(address)
+    try:
+        connection = await connect(address)
+        try:
+            tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", address.schema)
+            for (table,) in tables:
+                await connection.execute(f'VACUUM FULL "{address.schema}"."{table}"', timeout=_REWRITTEN_S)
+            await connection.execute("CHECKPOINT")
+        finally:
+            await connection.close()
+    except faults() as error:
+        raise StoreFailed(f"The schema {address.schema} cannot be written anew: {error}.") from error
 
 
 async def _bring_up(

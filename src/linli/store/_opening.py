@@ -9,8 +9,8 @@ from typing import Literal
 from ._address import PostgresAddress, read_address
 from ._change import Chain, Store
 from ._dump import dump, load
-from ._files import FileState, check_file, copy_file, restore_file, upgrade_file
-from ._link import bring_up, look_at
+from ._files import FileState, check_file, compact_file, copy_file, restore_file, upgrade_file
+from ._link import bring_up, compact, look_at
 from ._postgres import PostgresStore
 from ._sqlite import SqliteStore
 
@@ -56,6 +56,18 @@ def upgrade_store(url: str) -> tuple[int, int]:
     if isinstance(where, PostgresAddress):
         return asyncio.run(bring_up(where, make=False))
     return upgrade_file(where)
+
+
+def compact_store(url: str) -> None:
+    """Write a store that nobody has open anew, so that nothing of what was deleted or written over is left in it.
+
+    Raises: BadSetting. StartError: nothing of ours, or a file in use. StoreTooNew. StoreFailed.
+    """
+    where = read_address(url)
+    if isinstance(where, PostgresAddress):
+        asyncio.run(compact(where))
+    else:
+        compact_file(where)
 
 
 def copy_store(url: str, target: Path) -> None:

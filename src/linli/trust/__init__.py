@@ -20,6 +20,7 @@ from ._codes import Codes, People, Right, Somebody
 from ._consent import Consents, ConsentSaid
 from ._delegation import Delegations, Mandate
 from ._identity import CARD, Identity
+from ._inspecting import Inspection, told
 from ._keys import KEK_FILE, SUITE, Destroyed, Keys
 from ._logins import AT_HOME, AT_WORK, IN_HOUSEHOLD, Login, Term
 from ._messages import Messages, messages_of
@@ -31,6 +32,7 @@ from ._passkeys import Site
 from ._proofs import Proven, check_proof, prove
 from ._provider import GrantRefused, Wanted
 from ._receipts import erasure_receipt, is_receipt
+from ._resealing import Resealing
 from ._retention import SHORTER, Life, Retention, Said, Steady, end_us
 from ._sealed import Sealed
 from ._verifying import Fault, Trail, Verdict, verify
@@ -70,6 +72,7 @@ __all__ = [
     "GrantRefused",
     "HashChain",
     "Identity",
+    "Inspection",
     "Keys",
     "Level",
     "Life",
@@ -88,6 +91,7 @@ __all__ = [
     "Printed",
     "Proven",
     "Reach",
+    "Resealing",
     "Retention",
     "Right",
     "Rule",
@@ -120,6 +124,7 @@ __all__ = [
     "normal",
     "prove",
     "read_row",
+    "told",
     "trace_of",
     "verify",
     "witness_at",

@@ -165,6 +165,10 @@ class Keys:
         await asyncio.to_thread(self._book.retire, tenant)
         self._forget()
 
+    def tenants(self) -> list[str]:
+        """Return the tenants that have keys."""
+        return sorted({row.tenant for row in self._book.all() if row.tenant != _EVERYWHERE})
+
     def retired(self, tenant: str) -> frozenset[str]:
         """Return the numbers of the keys of a tenant that seal nothing new."""
         return frozenset(row.kid for row in self._book.all() if row.tenant == tenant and not row.current)

@@ -143,12 +143,12 @@ class Sealed(Passing):
     async def record(self, tenant: str, kind: str, record_id: str) -> Record | None:
         """Return a record, opened; none whose key is destroyed. See Store."""
         record = await self._store.record(tenant, kind, record_id)
-        return None if record is None else self._opened_record(record)
+        return None if record is None else self.opened_record(record)
 
     async def records(self, tenant: str, kind: str, *, after: int = 0, limit: int = 1000) -> list[Record]:
         """Return records, opened; none whose key is destroyed. See Store."""
         while page := await self._store.records(tenant, kind, after=after, limit=limit):
-            opened = [one for one in map(self._opened_record, page) if one is not None]
+            opened = [one for one in map(self.opened_record, page) if one is not None]
             if opened:
                 return opened
             after = page[-1].row
@@ -353,7 +353,7 @@ class Sealed(Passing):
 
     async def resealed_record(self, tenant: str, record: Record) -> Record | None:
         """Return a record as the store below shall keep it; None where it is kept so, or where nobody can open it."""
-        opened = self._opened_record(record)
+        opened = self.opened_record(record)
         if opened is None:
             return None
         subject = self._subject_of_record(record.kind, opened.doc)
@@ -414,7 +414,8 @@ class Sealed(Passing):
         """Return a fact of the store below, opened. Raises: StoreFailed."""
         return self._sealing.opened_fact(entity_id, fact)
 
-    def _opened_record(self, record: Record) -> Record | None:
+    def opened_record(self, record: Record) -> Record | None:
+        """Return a record of the store below, opened; None when its key is destroyed. Raises: StoreFailed."""
         doc = self._sealing.opened_record(record.kind, record.record_id, record.doc)
         return None if doc is None else record._replace(doc=doc)
 
