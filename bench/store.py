@@ -23,7 +23,7 @@ import apsw
 
 from bench._probe import fsync_ms
 from bench._stats import in_pairs, report
-from linli.store import Change, Fact, Find, Put, SqliteStore
+from linli.store import Chain, Change, Fact, Find, Put, SqliteStore
 
 FRAME_RUNS = 1
 RUNS = Path(__file__).parent / "runs"  # not the folder for temporary files, which may lie in memory
@@ -36,9 +36,9 @@ CASES = {"alone": (1, 1), "64 at once": (64, 1), "100 in one": (1, 100), "1000 i
 class Ours:
     """Our store with so many calls in it."""
 
-    def __init__(self, folder: Path, entities: int) -> None:
+    def __init__(self, folder: Path, entities: int, chain: Chain | None = None) -> None:
         self.loop = asyncio.Runner()
-        self.store = SqliteStore.open(folder / "linli.db")
+        self.store = SqliteStore.open(folder / "linli.db", chain=chain)
         self.entities = entities
         self.written = 0
         self.rng = random.Random(1)
