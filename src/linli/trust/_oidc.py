@@ -264,8 +264,11 @@ def roles_in(file: Path) -> tuple[Mapped, ...]:
         said = tomllib.loads(file.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise BadSetting(f"trust.oidc_roles = {file}: cannot be read: {error}.") from error
+    listed = said.get("role")
+    if not isinstance(listed, list) or set(said) != {"role"}:
+        raise BadSetting(f"trust.oidc_roles = {file}: holds entries [[role]], and nothing else.")
     found = []
-    for at, one in enumerate(said.get("role", [])):
+    for at, one in enumerate(listed):
         place = f"trust.oidc_roles = {file}: role[{at}]"
         unknown = set(one) - {"group", "role", "scopes", "gates", "organisation"}
         if unknown:
