@@ -22,7 +22,7 @@ def seen(folder: Path, accept: str, query: str = "", trouble: str | None = None)
 
     async def story():
         settings = Settings({"egress.allow": ["127.0.0.1"], "caps.depth": 40})
-        node = await build_broker(BrokerPlan(folder, settings, WallClock()))
+        node = await build_broker(BrokerPlan(folder, settings, WallClock(), sign_in="open"))
         await node.start()
         try:
             client = AsyncNgsiLdClient(app=node.web)

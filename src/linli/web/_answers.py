@@ -20,8 +20,16 @@ SAFE_HEADERS = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 )
-#: over TLS: this name is never asked in clear again, for a year
-STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+#: where an answer does not say otherwise: nobody keeps it, and a browser that shows it as a page runs and frames nothing
+UNLESS_SAID = (
+    (b"cache-control", b"no-store"),
+    (
+        b"content-security-policy",
+        b"default-src 'none'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox",
+    ),
+)
+#: over TLS: this name and those below it are never asked in clear again, for a year
+STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 
 
 def answer(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

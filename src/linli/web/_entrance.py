@@ -9,7 +9,7 @@ from typing import Any
 
 from linli.base.errors import LinliError
 
-from ._answers import SAFE_HEADERS, STRICT_TRANSPORT, log, problem
+from ._answers import SAFE_HEADERS, STRICT_TRANSPORT, UNLESS_SAID, log, problem
 from ._asking import Asking, headers_of
 from ._limits import Limits, Proxies
 
@@ -89,7 +89,9 @@ def _with_safe_headers(send: Send, *, secure: bool) -> Send:
 
     async def send_safely(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message.get("headers", ()), *safe]
+            said = message.get("headers", ())
+            names = dict(said)
+            message["headers"] = [*said, *safe, *[pair for pair in UNLESS_SAID if pair[0] not in names]]
         await send(message)
 
     return send_safely

@@ -10,7 +10,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from linli import __version__
 from linli.base import write_json
 
 from ._ngsild import ROUTES
@@ -44,7 +43,7 @@ def openapi(routes: Routes) -> bytes:
         "openapi": "3.1.0",
         "info": {
             "title": "linli: NGSI-LD",
-            "version": __version__,
+            "version": "1.9.1",
             "description": "ETSI GS CIM 009 V1.9.1. Every error is problem details, which say what to do.",
         },
         "servers": [{"url": ROOT}],

@@ -16,6 +16,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from linli.base import Settings, setting
 
+from ._answers import SAFE_HEADERS, STRICT_TRANSPORT, UNLESS_SAID
+
 HEADER_S = setting("web.header_s", 5.0, "How long a connection may take for the whole header of a request, in seconds.")
 BODY_S = setting(
     "web.body_s", 5.0, "After so many seconds the body of a request must have kept web.body_bytes_min_s so far."
@@ -35,7 +37,9 @@ ADDRESS_CONNECTIONS_MAX = setting(
 
 Phase = Literal["header", "body", "answer"]
 
-_FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+#: answers to what never becomes a request, so that the entrance does not see it
+_FULL = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\n"
+_UNREADABLE = b"HTTP/1.1 400 Bad Request\r\n"
 _log = structlog.get_logger("web")
 
 
@@ -85,6 +89,10 @@ class PatientProtocol(HttpToolsProtocol):
             or self._crowd() > self.patience.address_connections_max
         ):
             self._end("too many connections", _FULL)
+
+    def send_400_response(self, msg: str) -> None:
+        """Turn away what is no HTTP; uvicorn asks for this by this name."""
+        self._end(msg, _UNREADABLE)
 
     def on_body(self, body: bytes) -> None:
         """Count what comes in."""
@@ -137,7 +145,9 @@ class PatientProtocol(HttpToolsProtocol):
     def _end(self, why: str, last_words: bytes = b"") -> None:
         _log.info("web.connection.ended", why=why)
         if last_words:
-            self.transport.write(last_words)
+            safe = (*SAFE_HEADERS, *UNLESS_SAID, *((STRICT_TRANSPORT,) if self.scheme == "https" else ()))
+            headers = b"".join(b"%s: %s\r\n" % pair for pair in safe)
+            self.transport.write(last_words + headers + b"content-length: 0\r\nconnection: close\r\n\r\n")
             self.transport.close()
         else:
             self.transport.abort()
