@@ -14,7 +14,7 @@ from linli.vocab import Vocab
 
 from ._names import Names
 from ._plain import VALUE_MEMBER, Doc
-from ._sight import OWNER_ATTRS
+from ._thing import RELATED
 
 #: longer texts are not worth a key: nobody looks them up by equality
 KEY_LETTERS_MAX = 256
@@ -32,7 +32,7 @@ def key_text(value: Any) -> str | None:
 
 
 class Keys:
-    """Knows which attributes of which type have keys: those that the vocabulary calls indexed, and owners."""
+    """Knows which attributes of which type have keys: those that the vocabulary calls indexed, and relationships of trust."""
 
     def __init__(self, vocab: Vocab, names: Names) -> None:
         """Read the indexed attributes out of the vocabulary."""
@@ -40,7 +40,7 @@ class Keys:
             entity.name: tuple(
                 (names.inner(one.name), one.name)
                 for one in entity.attributes.values()
-                if one.indexed or one.name in OWNER_ATTRS
+                if one.indexed or one.name in RELATED
             )
             for entity in vocab.types.values()
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import merge, nsmallest
+from heapq import heapify, heappop, heapreplace, nsmallest
 from typing import Any
 
 from linli.base import write_json
@@ -23,8 +23,9 @@ from ._order import Order
 from ._plain import Doc, decoded, expiry_us, may_expire
 from ._projection import Projection, checked
 from ._query import Node, Query
+from ._reaches import Reaches
 from ._render import rendered
-from ._sight import NO_CLASS, OWNER_ATTRS, Seen
+from ._sight import NO_CLASS, Seen
 from ._terms import Terms
 
 #: how far into an order somebody may look: so many entities are held until the order of all is known
@@ -80,6 +81,7 @@ class ReadingDoor(AuditingDoor):
         """Stand on the same ground."""
         super().__init__(*args, **kwargs)
         self._narrowing = Narrowing(self._names, self._keys)
+        self._reaches = Reaches(self._keys, frozenset(self._vocab.types))
 
     async def get(
         self,
@@ -445,23 +447,34 @@ class ReadingDoor(AuditingDoor):
         return [hit for _, _, hit in held[offset:wanted_first]], met
 
     def _narrowed(self, act: Act, query: Query, first: int = PAGE) -> AsyncGenerator[list[Stored]]:
-        """Return pages of candidates, `first` of them at once; who can only reach his own things gets them by keys of ownership."""
+        """Return pages of candidates, `first` of them at once; trust says where to look, as far as it knows beforehand."""
         find = self._narrowing.find(query)
-        if len(find.types) != 1 or find.ids or not self._allow.own_only(act, "list", find.types[0]):
+        if not self._reaches.knows(find):
             return self._pages(act.tenant, find, first)
-        return self._own(act, find)
+        finds = self._reaches.finds(find, self._allow.filter(act, "list", find.types[0]).reaches)
+        return self._pages(act.tenant, finds[0], first) if len(finds) == 1 else self._merged(act.tenant, finds, first)
 
-    async def _own(self, act: Act, find: Find) -> AsyncGenerator[list[Stored]]:
-        """Yield the candidates that stand under a key of ownership, one by one."""
-        own = {short for _, short in self._keys.of_type(find.types[0]) if short in OWNER_ATTRS}
-        finds = [find._replace(keys=(*find.keys, (short, (act.who.id,)))) for short in sorted(own)]
-        finds.append(find._replace(ids=(act.who.id,)))
-        found = [[stored async for stored in self._candidates(act.tenant, one)] for one in finds]
-        last = None
-        for stored in merge(*found, key=lambda one: one.row):
-            if stored.row != last:
-                last = stored.row
-                yield [stored]
+    async def _merged(self, tenant: str, finds: Sequence[Find], first: int) -> AsyncGenerator[list[Stored]]:
+        """Yield pages of what any of some searches finds, in the order of creation, each once."""
+        streams = [self._candidates(tenant, find, first) for find in finds]
+        heads = [(stored.row, at, stored) for at, one in enumerate(streams) if (stored := await anext(one, None))]
+        heapify(heads)
+        page: list[Stored] = []
+        size, last = min(first, PAGE), 0
+        while heads:
+            row, at, stored = heads[0]
+            if row != last:
+                last = row
+                page.append(stored)
+            following = await anext(streams[at], None)
+            if following is None:
+                heappop(heads)
+            else:
+                heapreplace(heads, (following.row, at, following))
+            if len(page) == size:
+                yield page
+                page, size = [], PAGE
+        yield page
 
     async def _named(self, tenant: str, ids: Sequence[str], watch: Watch) -> AsyncGenerator[list[Stored]]:
         """Yield pages of the entities of some ids in the order of these, and note the ids under which there is none."""

@@ -19,9 +19,6 @@ from ._person import Grounds, Persons
 from ._plain import VALUE_MEMBER, Doc, Instance
 from ._thing import thing_of
 
-#: relationships by which the store finds what is somebody's own
-OWNER_ATTRS = ("caller", "forWhom", "assigned", "helper", "subject", "offeredTo", "members")
-
 #: side of a cell of the grid behind which exact places hide, in degrees: about 550 m north-south
 GRID_DEG = 0.005
 

@@ -20,6 +20,8 @@ _RELATIONS: Mapping[str, str] = {
     **dict.fromkeys(("organization", "operatedBy"), "organisations"),
     **dict.fromkeys(("gate", "gates"), "gates"),
 }
+#: relationships by which the store finds what is somebody's
+RELATED = tuple(_RELATIONS)
 #: where a type means something else by an attribute: who stands on an Offer is asked, and has not come yet
 _OTHERWISE: Mapping[tuple[str, str], str] = {("Offer", "helper"): "offered"}
 
@@ -38,6 +40,11 @@ _SPANS: Mapping[str, _Span] = {
     "ServiceCall": _Span("", ("doneAt", "closedAt")),
     "Visit": _Span("", ("checkOutAt",)),
 }
+
+
+def relation(type_name: str, name: str) -> str:
+    """Return as what those whom an attribute names stand to an entity; "" when it is no such attribute."""
+    return _OTHERWISE.get((type_name, name)) or _RELATIONS.get(name, "")
 
 
 def thing_of(doc: Doc, names: Names, touched: tuple[str, ...] = ()) -> Thing:
@@ -69,14 +76,13 @@ def _thing(
     related: dict[str, list[str]] = {"owners": [entity_id]}
     times: dict[str, Any] = {}
     for name, value in said:
-        relation = _RELATIONS.get(name)
-        if relation is not None:
-            relation = _OTHERWISE.get((type_name, name), relation)
+        stands = relation(type_name, name)
+        if stands:
             found = value if isinstance(value, list) else (value,)
-            related.setdefault(relation, []).extend(one for one in found if isinstance(one, str) and one)
+            related.setdefault(stands, []).extend(one for one in found if isinstance(one, str) and one)
         elif span is not None and (name == span.since or name in span.until):
             times[name] = value
-    parts: dict[str, Any] = {relation: tuple(ids) for relation, ids in related.items()}
+    parts: dict[str, Any] = {stands: tuple(ids) for stands, ids in related.items()}
     if span is not None:
         since_us = _moment_us(times.get(span.since), FOREVER_US) if span.since else 0
         ends = [_moment_us(times[name], 0) for name in span.until if name in times]
