@@ -193,6 +193,24 @@ def test_a_fault_never_repeats_what_was_written() -> None:
                 assert secret not in fault.message
 
 
+@pytest.mark.parametrize(
+    "picture", ["data:image/jpeg;base64,/9j/4AAQSkZJRg", "/9j/4AAQSkZJRgABAQ", "iVBORw0KGgoAAAANSU", "R0lGODlhAQABAAAA"]
+)
+def test_a_picture_is_refused_wherever_it_stands_also_in_what_somebody_cried(picture: str) -> None:
+    said = {
+        "text": prop(picture),
+        "doneNote": prop("看 data:image/png;base64,iVBORw0KGgo"),
+        "address": prop({"streetAddress": picture}),
+        "form": {"type": "JsonProperty", "json": {"photo": [picture]}},
+        "number": prop(picture),
+        "x_shot": prop(picture),
+        "urgency": prop(1, subs={"shot": [prop(picture)]}),
+        "name": {"type": "LanguageProperty", "languageMap": {"zh": picture}},
+    }
+    found = {fault.path.split(".")[0]: fault.rule for fault in vocabulary().check("ServiceCall", said, whole=False)}
+    assert found == dict.fromkeys(said, "never_picture")
+
+
 def test_a_type_that_is_not_ours_is_nobodys_to_check() -> None:
     with pytest.raises(KeyError):
         vocabulary().check("Unicorn", {})

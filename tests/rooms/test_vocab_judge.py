@@ -104,6 +104,10 @@ FAULTY = {
     "picture by content": (a_gate(dataProvider="data:image/png;base64,AAAA"), [("dataProvider", "never_picture")]),
     "picture as an address": (a_gate(source="data:image/png;base64,AAAA"), [("source", "never_picture")]),
     "picture in an own addition": (a_gate(x_east_shot="/9j/4AAQSkZJRgABAQ"), [("x_east_shot", "never_picture")]),
+    "picture among words": (
+        a_gate(name={"languageMap": {"zh": "北门 data:image/webp;q=1;base64,AAAA"}}),
+        [("name.languageMap.zh", "never_picture")],
+    ),
     "vector": (a_gate(externalId=[{"v": [0.5] * 128}]), [("externalId.json[0].v", "never_vector")]),
     "face inside JSON": (a_gate(externalId=[{"faceId": 1}]), [("externalId.json[0]", "never_name")]),
     "only a face opens": (a_gate(methods={"vocab": ["face"]}), [("methods", "not_alone")]),

@@ -20,16 +20,26 @@ _CARD_DIGITS = (15, 16, 19)
 #: base64 of JPEG, PNG, GIF, WebP/WAV, MP3, and data: addresses of the like
 _PICTURE = re.compile(r"^(?:data:(?:image|audio|video)/|/9j/|iVBORw0KGgo|R0lGOD|UklGR|SUQz)", re.IGNORECASE)
 
+#: the like inside of other words
+_CARRIED = re.compile(
+    r"data:(?:image|audio|video)/[\w.+-]{1,40}(?:;[\w=.-]{1,40}){0,4};base64,", re.ASCII | re.IGNORECASE
+)
+
 
 def never_in_string(said: str, *, cards: bool = True) -> Wrong | None:
     """Return what of a string is never kept, or None. `cards`: not looked for where serial numbers stand."""
     if len(said) < 12:
         return None
-    if _PICTURE.match(said):
+    if is_picture(said):
         return Wrong("never_picture")
     if cards and any(_has_check_digit(found.group()) for found in _CARD.finditer(said)):
         return Wrong("never_card")
     return None
+
+
+def is_picture(said: str) -> bool:
+    """Tell whether a text is, or anywhere carries, a picture, a film or a recording."""
+    return _PICTURE.match(said) is not None or ("base64," in said and _CARRIED.search(said) is not None)
 
 
 def never_in_json(said: Any, *, cards: bool = True) -> Wrong | None:

@@ -15,7 +15,7 @@ from ._faults import Wrong
 from ._forms import FORMS
 from ._geometry import geometry
 from ._model import Attribute
-from ._never import never_in_json, never_in_string
+from ._never import is_picture, never_in_json, never_in_string
 
 Checker = Callable[[Any], Wrong | None]
 
@@ -140,7 +140,9 @@ def _text(*, strict: bool) -> Checker:
     def checker(said: Any) -> Wrong | None:
         if type(said) is not str or not 0 < len(said) <= TEXT_LETTERS_MAX:
             return too_long
-        return never_in_string(said) if strict else None
+        if strict:
+            return never_in_string(said)
+        return Wrong("never_picture") if is_picture(said) else None
 
     return checker
 
@@ -214,6 +216,8 @@ def _language_map(said: Any) -> Wrong | None:
         texts = text if type(text) is list else [text]
         if not texts or not all(type(t) is str and 0 < len(t) <= TEXT_LETTERS_MAX for t in texts):
             return Wrong("text", {"most": TEXT_LETTERS_MAX}, f".{language}")
+        if any(map(is_picture, texts)):
+            return Wrong("never_picture", at=f".{language}")
     return None
 
 
