@@ -106,8 +106,6 @@ def _instance_checker(one: Attribute, *, strict: bool) -> Checker:
             return wrong._replace(at=".observedAt")
         if (given := said.get("unitCode")) is not None and given != unit:
             return not_unit
-        if (subs := said.get("subs")) is not None and (wrong := never_in_json(subs, cards=False)) is not None:
-            return wrong._replace(at=f".subs{wrong.at}")
-        return _within(member, value(said[member]))
+        return _within(member, value(said[member])) or _within("subs", never_in_json(said.get("subs"), cards=False))
 
     return checker
