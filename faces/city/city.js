@@ -33,9 +33,9 @@ async function start() {
     page.node = await ask('/api/node');
     setCity(page.node);
     page.me = await ask('/api/me').catch(() => ({ role: 'caller' }));
-    if (!['community_worker', 'city_official', 'operator'].includes(page.me.role)) {
+    if (!['community_worker', 'city_official', 'officer', 'operator'].includes(page.me.role)) {
       drawTop();
-      await whoAreYou(main, ['city_official', 'community_worker'], page.node);
+      await whoAreYou(main, ['city_official', 'officer', 'community_worker'], page.node);
       page.me = await ask('/api/me');
     }
     await begin();

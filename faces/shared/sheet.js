@@ -1,4 +1,4 @@
-// Sign-in of the demo: "who are you?", one click as somebody made up. Outside the demo it says what is missing.
+// Sign-in of the demo: "who are you?", one click as somebody made up. Outside the demo it leads to the ways in.
 
 import { ask, post, token } from './api.js';
 import { h, put } from './dom.js';
@@ -14,7 +14,8 @@ import { own, t } from './words.js';
 export async function whoAreYou(place, roles, node) {
   const title = h('h1', { tabindex: '-1' }, t('shared.who'));
   if (!node.demo) {
-    put(place, h('section.sheet', null, title, h('p', null, t('shared.no_sign_in'))));
+    const way = `/sign-in?next=${encodeURIComponent(location.pathname)}`;
+    put(place, h('section.sheet', null, title, h('p', null, t('shared.no_sign_in')), h('a.button.primary', { href: way }, t('shared.sign_in'))));
     return new Promise(() => {});
   }
   const { people } = await ask('/api/people');

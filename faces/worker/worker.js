@@ -14,7 +14,7 @@ import { makeDetail } from './detail.js';
 import { makeSiren } from './siren.js';
 
 const main = document.getElementById('main');
-const ROLES = ['community_worker', 'operator'];
+const ROLES = ['community_worker', 'seat', 'dispatcher', 'officer', 'operator'];
 const LIMIT = 500;
 const KEY_REST_MS = 8_000;
 const page = { node: null, me: null, calls: new Map(), order: [], chosen: '', shown: false, rows: new Map(), keyAt: 0, alarm: '' };

@@ -152,7 +152,11 @@ def test_offered_people_exist_or_stand_for_an_area(district, entities):
     people = district.people()
     assert [one.role for one in people].count("resident") == 3
     assert [one.role for one in people].count("helper") == 3
-    assert {"community_worker", "city_official"} <= {one.role for one in people}
+    roles = [one.role for one in people]
+    assert {"community_worker", "city_official", "guard", "clerk", "seat", "guardian", "auditor"} <= set(roles)
+    assert (
+        len(set(roles)) == 17
+    )  # of the closed list all but those that are no people's, and a courier, who is a helper
     for one in people:
         assert one.id in ids or one.id.split(":", 1)[1] in ids
         assert one.area in ids

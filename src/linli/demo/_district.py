@@ -102,6 +102,7 @@ class District:
         for community in self.territory.settled:
             for household in self._homes(community.index).households():
                 yield from household.entities
+        yield from self._delegations(start_us)
         yield self._district_area(start_us)
 
     def shifts(self, start_us: int, number: int = 0) -> Iterator[Entity]:
@@ -131,7 +132,7 @@ class District:
         return frozenset(one.id for one in self.people())
 
     def people(self) -> list[Offered]:
-        """Return who can be signed in as with one click: residents, helpers by hand, a worker, an official."""
+        """Return who can be signed in as with one click: residents, helpers by hand, and somebody of each role."""
         community = self._from_the_middle()[0]
         worker_area = self._area_name(community)
         return [
@@ -151,7 +152,35 @@ class District:
                 area_id(CITY_CODE),
                 {"zh": "市里的值班人员，看全市", "en": "City official on duty, sees the whole city"},
             ),
+            *self._family_offered(),
+            *self._staff_offered(community),
         ]
+
+    def _family_offered(self) -> Iterator[Offered]:
+        """Yield the parent as who acts for the elder too."""
+        if (family := self._family) is not None:
+            acting, elder = family
+            text = {"zh": f"替{elder.name}办事的家人", "en": f"Family who acts for {elder.name}"}
+            yield Offered(f"guardian:{acting.id}", "guardian", acting.name, acting.area, text)
+
+    def _staff_offered(self, community: Community) -> Iterator[Offered]:
+        """Yield somebody of each role that works for a community, a gate, a provider or the district."""
+        district = area_id(DISTRICT_CODE)
+        places = {
+            "community": community.id,
+            "district": district,
+            "gate": self._gate_in(community),
+            "provider": self.helpers[0].provider,
+        }
+        for role, where, zh, en in _STAFF:
+            if (place := places[where]) is not None:
+                name = full_name(draws(self.seed, role))
+                yield Offered(f"{role}:{place}", role, name, community.id, {"zh": zh, "en": en})
+
+    def _gate_in(self, community: Community) -> str | None:
+        """Return the id of a gate of a community."""
+        entities = (one for home in self._homes(community.index).households() for one in home.entities)
+        return next((str(one["id"]) for one in entities if one["type"] == "Gate"), None)
 
     # areas
 
@@ -304,6 +333,27 @@ class District:
             self.territory.settled, key=lambda one: (abs(one.column - column) + abs(one.row - row), one.index)
         )
 
+    @cached_property
+    def _family(self) -> tuple[Offered, Offered] | None:
+        """Who acts for whom: the parent of the one-click list for the elder of it."""
+        residents = list(self._residents_offered())
+        return (residents[1], residents[0]) if len(residents) == len(_WANTED) else None
+
+    def _delegations(self, start_us: int) -> Iterator[Entity]:
+        if (family := self._family) is not None:
+            acting, elder = family
+            yield entity(
+                "Delegation",
+                self._id("Delegation", 0),
+                next(one.scope for one in self.territory.communities if one.id == elder.area),
+                principal=to(acting.id),
+                forWhom=to(elder.id),
+                kind=code("family"),
+                purposes=code(["service", "care", "emergency"]),
+                since=said(to_wire_time(start_us)[:10]),
+                until=said(to_wire_time(start_us + 180 * 24 * 60 * MINUTE_US)[:10]),
+            )
+
     def _residents_offered(self) -> Iterator[Offered]:
         """Look for one person of each kind, from the middle of the district outwards."""
         for wanted, zh, en in _WANTED:
@@ -317,6 +367,23 @@ class District:
 
     def _id(self, type_name: str, *topic: object) -> str:
         return f"urn:ngsi-ld:{type_name}:{NODE}:{fixed_ulid(self.seed, type_name, *topic)}"
+
+
+#: role, where it works, what it is in both languages
+_STAFF = (
+    ("clerk", "community", "窗口人员", "Clerk at the counter"),
+    ("grid_worker", "community", "网格员", "Grid worker"),
+    ("seat", "district", "热线坐席", "Seat of the hotline"),
+    ("officer", "district", "区里的干部", "Officer of the district"),
+    ("dispatcher", "provider", "服务机构的调度员", "Dispatcher of a provider"),
+    ("guard", "gate", "小区门岗", "Guard at a gate"),
+    ("doctor", "community", "家庭医生", "Family doctor"),
+    ("counsellor", "community", "心理咨询师", "Counsellor"),
+    ("analyst", "district", "分析员，只看数字", "Analyst, sees counts only"),
+    ("privacy_officer", "district", "隐私专员", "Privacy officer"),
+    ("auditor", "district", "审计员", "Auditor"),
+    ("administrator", "district", "管理员，看不到个人信息", "Administrator, sees no personal data"),
+)
 
 
 def _lonely_elder(household: Household) -> Person | None:

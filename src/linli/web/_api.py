@@ -97,7 +97,7 @@ class Api:
         demo_only(self._doors.asking.sign_in)
         body = await body_of(request)
         who = await principal_of(self._doors.broker, _text(body, "person", 200))
-        token = await self._doors.asking.identity.logins.open(who, "demo", AT_HOME)
+        token = await self._doors.asking.identity.logins.open(who, "demo", AT_HOME, strong=True)
         return signed_in(
             request, answer({"token": token, "id": who.id, "role": who.role, "name": who.name}), token, AT_HOME
         )

@@ -31,7 +31,7 @@ MINUTES_MAX = 90
 OPEN_STATES = ("received", "triaged", "offered", "accepted", "enRoute", "onSite", "noProvider", "reopened")
 SERVED_STATES = ("done", "confirmed", "closed")
 WORKING_STATES = ("accepted", "enRoute", "onSite")
-OFFICIALS = frozenset({"city_official", "community_worker", "operator"})
+OFFICIALS = frozenset({"city_official", "officer", "community_worker", "operator"})
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from linli.base import Clock, type_of_urn
 from linli.base.errors import BadRequestData, NotAllowed, ResourceNotFound
 from linli.broker import Broker, Plain
-from linli.trust import Act, People, Principal, Somebody
+from linli.trust import STAFF, Act, People, Principal, Somebody
 
+_SHORT = {"worker": "community_worker", "official": "city_official"}
 ENGINE = Principal("engine:web", "engine", ("/",))
 LOOKING = Act(ENGINE, "operation")
 
@@ -28,21 +29,25 @@ class Person:
 async def principal_of(broker: Broker, person_id: str) -> Principal:
     """Return the principal behind the id of a made-up person.
 
-    `operator`; `worker:<Area id>`; `official:<Area id>`; the id of a Helper or of a Resident.
+    `operator`; `worker:<Area id>`; `official:<Area id>`; `<role of staff>:<Area, Gate or Provider id>`;
+    `guardian:<Resident id>`; the id of a Helper or of a Resident.
     Raises: BadRequestData: no such form. ResourceNotFound: nobody has this id.
     """
     if person_id == "operator":
         return Principal(person_id, "operator", ("/",), name="operator")
-    kind, _, area_id = person_id.partition(":")
-    if kind in ("worker", "official"):
-        area = await _existing(broker, area_id)
-        role = "community_worker" if kind == "worker" else "city_official"
-        return Principal(person_id, role, area.scopes, name=kind)
-    if type_of_urn(person_id) not in ("Helper", "Resident"):
+    kind, _, place_id = person_id.partition(":")
+    role = _SHORT.get(kind, kind)
+    if role in STAFF:
+        place = await _existing(broker, place_id)
+        gates = (place.id,) if place.type == "Gate" else ()
+        organisation = place.id if place.type == "Provider" else ""
+        return Principal(person_id, role, place.scopes, name=kind, gates=gates, organisation=organisation)
+    own_id = place_id if role == "guardian" else person_id
+    if type_of_urn(own_id) not in ("Helper", "Resident"):
         raise BadRequestData("person: take an id from GET /api/people.")
-    person = await _existing(broker, person_id)
-    role = "helper" if person.type == "Helper" else "resident"
-    return Principal(person_id, role, person.scopes, name=str(person.values.get("fullName", "")))
+    person = await _existing(broker, own_id)
+    own = "helper" if person.type == "Helper" else "guardian" if role == "guardian" else "resident"
+    return Principal(own_id, own, person.scopes, name=str(person.values.get("fullName", "")))
 
 
 async def _existing(broker: Broker, entity_id: str) -> Plain:

@@ -40,7 +40,7 @@ from ._asking import headers_of, signed_in, signed_out
 from ._cookies import cookie_of, give_cookie, take_cookie
 from ._doors import Doors
 from ._pages import Pages, form_of, language_of
-from ._people import LOOKING
+from ._people import LOOKING, demo_only, principal_of
 
 FACE = "sign-in"
 #: lets a browser that signed in with a number before ask for codes when a stranger has used up that number's own
@@ -52,7 +52,7 @@ INVITATION_COOKIE = "linli_invitation"
 TRIP_S, YEAR_S = 600, 31_536_000
 #: whoever works for the city signs in for a day's work; the others are at home
 AT_HOME_ROLES = frozenset({"resident", "guardian", "helper", "courier"})
-_LANDING = {
+LANDING = {
     "resident": "/",
     "guardian": "/",
     "helper": "/helper",
@@ -60,6 +60,7 @@ _LANDING = {
     "community_worker": "/worker",
     "seat": "/worker",
     "dispatcher": "/worker",
+    "officer": "/worker",
     "city_official": "/city",
 }
 _BROWSERS = (("Edg", "Edge"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
@@ -174,6 +175,7 @@ class SignInPages:
             Route("/sign-in/card", self.by_card, methods=["POST"]),
             Route("/sign-in/help", self.help, methods=["GET"]),
             Route("/sign-in/invitation", self.invitation, methods=["GET"]),
+            Route("/sign-in/demo", self.as_made_up, methods=["POST"]),
             Route("/sign-in/provider", self.away, methods=["GET"]),
             Route("/sign-in/provider/back", self.back, methods=["GET"]),
             Route("/sign-out", self.leave, methods=["POST"]),
@@ -189,6 +191,7 @@ class SignInPages:
             "onward": onward_in(request.query_params.get("next", "")),
             "provider": self._at.identity.other is not None,
             "way": self._at.doors.asking.sign_in,
+            "people": self._at.doors.people if self._at.doors.asking.sign_in == "demo" else (),
         }
         return await self._at.show(request, "sign-in.html", facts, fault=fault)
 
@@ -253,6 +256,16 @@ class SignInPages:
             return await self._at.admit(request, response, account, "card", term=IN_HOUSEHOLD, client=CARD + number)
         except LinliError as error:
             return await self._card_page(request, error, number)
+
+    async def as_made_up(self, request: Request) -> Response:
+        """Sign in as a made-up person of the demo."""
+        demo_only(self._at.doors.asking.sign_in)
+        try:
+            who = await principal_of(self._at.doors.broker, (await form_of(request)).get("person", ""))
+        except LinliError as error:
+            return await self._begin(request, error)
+        token = await self._at.identity.logins.open(who, "demo", AT_HOME, strong=True, on=browser_of(request))
+        return signed_in(request, RedirectResponse(LANDING.get(who.role, "/account"), 303), token, AT_HOME)
 
     async def help(self, request: Request) -> Response:
         """Say who helps somebody to sign in."""
@@ -339,7 +352,7 @@ def onward_in(path: str) -> str:
 
 def landing(account: Account) -> str:
     """Return the page on which somebody of this role begins."""
-    return _LANDING.get(account.role, "/account")
+    return LANDING.get(account.role, "/account")
 
 
 def to_sign_in(request: Request) -> Response:
