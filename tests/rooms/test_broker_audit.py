@@ -9,11 +9,25 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from broker_desk import ADMIN, ENGINE, OFFICIAL, START_US, STRANGER, WEST, WORKER, Desk, a_call, a_desk, a_helper, urn
+from broker_desk import (
+    ADMIN,
+    EAST,
+    ENGINE,
+    OFFICIAL,
+    START_US,
+    STRANGER,
+    WEST,
+    WORKER,
+    Desk,
+    a_call,
+    a_desk,
+    a_helper,
+    urn,
+)
 
 from linli.base import SECOND_US
-from linli.base.errors import PurposeMissing, ResourceNotFound
-from linli.broker import Join, Looks, Paging, Projection, Query, Span, read_types
+from linli.base.errors import BadRequestData, NotAllowed, PurposeMissing, ResourceNotFound
+from linli.broker import Draft, Join, Looks, Paging, Projection, Query, Span, read_types
 from linli.broker._names import inner_name
 from linli.egress import Egress
 from linli.store import MemoryStore
@@ -243,5 +257,31 @@ def test_a_subscriber_who_is_told_of_a_person_is_written_down() -> None:
             assert await desk.broker.written(subscription, []) is not None
         (row,) = await looks(desk)
         assert (row.action, row.actor, row.of) == ("notify", WORKER.who.id, (trace_of(CALLER),))
+
+    told(story)
+
+
+def test_a_refusal_is_written_down_and_the_person_sees_that_nothing_was_shown() -> None:
+    async def story(desk: Desk) -> None:
+        east = replace(SERVING, who=Principal("worker:east", "community_worker", (EAST,)))
+        for entity_id in (CALL, urn("ServiceCall", "nobody")):
+            with pytest.raises(ResourceNotFound):
+                await read(desk, east, entity_id)
+        await desk.broker.settled()
+        (row,) = await looks(desk)
+        assert (row.actor, row.action, row.ok, row.policy != "") == ("worker:east", "read", False, True)
+        (look,) = await desk.broker.who_looked(HIMSELF)
+        assert (look.role, look.allowed) == ("community_worker", False)
+
+    told(story)
+
+
+def test_a_write_that_is_refused_is_written_down_and_one_of_something_public_is_not() -> None:
+    async def story(desk: Desk) -> None:
+        for draft in (a_call(9), Draft(urn("Gate", 1), "Gate", {"name": {"zh": "门", "en": "Gate"}}, (WEST,), 0)):
+            with pytest.raises((NotAllowed, BadRequestData)):
+                await desk.broker.write(replace(STRANGER, purpose="service"), [draft])
+        await desk.broker.settled()
+        assert [(one.action, one.type, one.ok) for one in await looks(desk)] == [("create", "ServiceCall", False)]
 
     told(story)

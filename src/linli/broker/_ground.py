@@ -20,6 +20,7 @@ from linli.vocab import Vocab
 from ._answers import Answers
 from ._caps import Caps
 from ._contexts import Contexts, Fetching
+from ._denials import Denials
 from ._keys import Keys
 from ._lines import Lines, Turn
 from ._log import Log
@@ -93,15 +94,18 @@ class Ground:
         self._answers = Answers(DEFAULT_ANSWERS_BYTES)
         self._tenants = {TENANT}
         self._lines = Lines()
+        self._denials = Denials(store, vocab, clock)
 
     async def start(self) -> None:
         """Begin what works by itself."""
 
     async def stop(self) -> None:
         """End what works by itself."""
+        await self._denials.settled()
 
     async def settled(self) -> None:
         """Return when nothing is left to do at this moment of the clock."""
+        await self._denials.settled()
 
     def _in_line(self, tenant: str, ids: Iterable[str]) -> Turn:
         """Stand in line behind all who read, change and write the same entities; else the slower would lose for ever."""
@@ -165,6 +169,13 @@ class Ground:
             after, size = page[-1].row, PAGE
             await asyncio.sleep(0)
 
+    def _refused(self, act: Act, verb: Verb, doc: Doc) -> None:
+        """Take in that somebody asked for what is not his, and will be told that it is not there."""
+        thing = self._sight.thing(doc)
+        decision = self._allow.allows(act, verb, thing)
+        if not decision.ok:
+            self._denials.note(act, verb, thing, decision)
+
     def _decided(self, act: Act, verb: Verb, doc: Doc) -> Decision:
         """Return trust's answer about a document, which need not be looked at where the answer is always the same."""
         return self._allow.always(act, verb) or self._allow.allows(act, verb, self._sight.thing(doc))
@@ -176,6 +187,7 @@ class Ground:
     def _allowed(self, act: Act, verb: Verb, thing: Thing) -> Decision:
         decision = self._allow.allows(act, verb, thing)
         if not decision.ok:
+            self._denials.note(act, verb, thing, decision)
             raise NotAllowed
         return decision
 

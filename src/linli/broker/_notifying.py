@@ -64,11 +64,13 @@ class NotifyingDoor(JudgingDoor):
         self.changes.told_us.clear()
         self.changes.concerns.clear()
         self._leads = False
+        await super().stop()
 
     async def settled(self) -> None:
         """Return when every row is read and everything is told that can be told at this moment of the clock."""
         for follower in list(self._followers.values()):
             await follower.settled()
+        await super().settled()
 
     async def create_subscription(self, act: Act, *args: Any, **kwargs: Any) -> str:
         """Keep a new subscription and see to it that its tenant is followed; see SubscriptionDoor."""

@@ -185,6 +185,7 @@ class TimeReadingDoor(ReadingDoor):
             raise ResourceNotFound
         decision = self._allow.allows(act, verb, self._sight.thing(subject.doc))
         if not decision.ok:
+            self._refused(act, verb, subject.doc)
             raise ResourceNotFound
         return subject, decision
 
