@@ -231,6 +231,7 @@ class ReadingDoor(AuditingDoor):
         if stored is None or doc is None:
             raise ResourceNotFound
         if not self._may_know(act, doc):
+            self._refused(act, "read", doc)
             raise ResourceNotFound
         return stored, doc
 
@@ -239,6 +240,8 @@ class ReadingDoor(AuditingDoor):
         self._sight.check_purpose(act)
         stored = await self._store.get(act.tenant, entity_id)
         hit = None if stored is None else self._hit(act, stored, "read", self._allow.always(act, "read"))
+        if hit is None and stored is not None:
+            self._refused(act, "read", decoded(stored))
         if hit is None or (types is not None and not self._fits_alone(act, Query(types=types), hit)):
             raise ResourceNotFound
         return hit
