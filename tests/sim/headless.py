@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from linli.base import Ids, SteppedClock, read_json
+from linli.base import Ids, Settings, SteppedClock, read_json
 from linli.broker import TENANT, Broker
 from linli.store import LogRow, SqliteStore
-from linli.trust import Act, Policies, Principal
+from linli.trust import Act, Keys, Policies, Principal, Sealed
 from linli.vocab import vocabulary
 
 RUN_S_MAX = 300.0
@@ -82,7 +82,8 @@ def book_of(folder: Path) -> Book:
 
 
 async def _read(folder: Path) -> Book:
-    store = SqliteStore.open(folder / "linli.db")
+    keys = Keys.open(folder, Settings(), sync="off")
+    store = Sealed(SqliteStore.open(folder / "linli.db"), keys, vocabulary())
     try:
         rows: list[LogRow] = []
         while page := await store.log_since(TENANT, rows[-1].seq if rows else 0):
