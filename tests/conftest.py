@@ -25,7 +25,7 @@ def pytest_collection_modifyitems(items):
 
     Playwright keeps its event loop open to the end of the run, and no test after it could start a loop of its own.
     """
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    items.sort(key=lambda item: "browser" in item.fixturenames or item.get_closest_marker("browser") is not None)
     if (_shared() / "data").is_dir():
         return
     absent = pytest.mark.skip(reason=f"no maps in {_shared()}: set LINLI_SHARED to the folder that holds data/")

@@ -14,6 +14,8 @@ from playwright.sync_api import Browser
 from linli.base import texts
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.browser
+
 PAGES = ("/", "/worker", "/helper", "/city", "/style", "/health")
 
 
