@@ -211,6 +211,10 @@ class _Log:
         """Return the `count` rows that end at `last`. `first`: what comes before was written before the chain began."""
         if first:
             self._after = max(self._after, last - count)
+        elif last - count < self._after:
+            raise _Wrong(
+                last, "this row stands for rows for which another one stands already: one of the two was changed"
+            )
         lines: list[LogLine] = []
         while len(lines) < count:
             line = await self._next()
