@@ -2,7 +2,9 @@
 
 import { t } from '../shared/words.js';
 
-const able = window.isSecureContext && 'credentials' in navigator && 'PublicKeyCredential' in window;
+// A passkey belongs to a name: a bare address has none, and neither has a page that came over plain http.
+const named = !/^[\d.]+$|^\[/.test(location.hostname);
+const able = named && window.isSecureContext && 'credentials' in navigator && 'PublicKeyCredential' in window;
 
 for (const place of document.querySelectorAll('[data-passkey]')) passkeys(place);
 for (const place of document.querySelectorAll('[data-enrol]')) enrolling(place);

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
+from test_elder_sizes import FINE, MEASURE
 
 from linli.base import LANGUAGES
 
@@ -164,6 +165,14 @@ def test_the_ways_in_fit_the_screen_and_their_targets_are_large(open_page, path,
            }).map((one) => one.outerHTML.slice(0, 80))"""
     )
     assert tight == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("width", [320, 390, 768])
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-in/card", "/sign-in/help"])
+def test_in_large_type_every_word_and_every_target_of_the_ways_in_is_large(open_page, path, width):
+    page = open_page(f"{path}?elder=1", width=width)
+    assert page.evaluate(MEASURE) == FINE
 
 
 @pytest.mark.browser

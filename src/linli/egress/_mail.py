@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
 from ipaddress import ip_address
+from typing import cast
 from urllib.parse import unquote, urlsplit
 
 from linli.base.errors import BadSetting, Unreachable
@@ -89,11 +90,14 @@ class _Line(asyncio.StreamReaderProtocol):
 
     def __init__(self) -> None:
         self.reader = asyncio.StreamReader(limit=LINE_BYTES_MAX)
-        super().__init__(self.reader, self._connected)
+        super().__init__(self.reader)
         self.writer: asyncio.StreamWriter
 
-    def _connected(self, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.writer = writer
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way out."""
+        super().connection_made(transport)
+        way = cast("asyncio.WriteTransport", transport)
+        self.writer = asyncio.StreamWriter(way, self, self.reader, asyncio.get_running_loop())
 
     async def said(self) -> tuple[int, list[str]]:
         """Return the code and the lines of one answer."""

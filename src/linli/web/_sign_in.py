@@ -136,12 +136,14 @@ class Threshold:
     async def areas_of(self, scopes: Sequence[str]) -> list[Any]:
         """Return the names of areas by their scopes; of one that is no Area here the scope itself."""
         names = {one.scopes[0]: one.values.get("name") for one in await self._all("Area") if one.scopes}
-        return [names.get(scope) or dict.fromkeys(LANGUAGES, scope) for scope in scopes]
+        everywhere = both("face.sign-in.everywhere")
+        return [everywhere if scope == "/" else names.get(scope) or dict.fromkeys(LANGUAGES, scope) for scope in scopes]
 
     async def areas_below(self, scopes: Sequence[str]) -> list[tuple[str, Any]]:
-        """Return (scope, name) of these scopes and of every area in them; a name is None where there is no Area."""
+        """Return (scope, name) of these scopes and of every area in them."""
+        own = dict(zip(scopes, await self.areas_of(scopes), strict=True))
         found = {one.scopes[0]: one.values.get("name") for one in await self._all("Area") if _inside(one, scopes)}
-        return list((dict.fromkeys(scopes) | found).items())
+        return list((own | found).items())
 
     async def gates_in(self, scopes: Sequence[str]) -> list[tuple[str, Any]]:
         """Return (id, name) of every gate in these scopes."""
@@ -190,7 +192,6 @@ class SignInPages:
             "phone": phone,
             "onward": onward_in(request.query_params.get("next", "")),
             "provider": self._at.identity.other is not None,
-            "way": self._at.doors.asking.sign_in,
             "people": self._at.doors.people if self._at.doors.asking.sign_in == "demo" else (),
         }
         return await self._at.show(request, "sign-in.html", facts, fault=fault)
