@@ -12,6 +12,7 @@ from ._doors import Doors
 from ._entrance import App, Entrance
 from ._front import FrontDesk
 from ._looked import Looked
+from ._my_data import MyData
 from ._ngsild import NgsiLd
 from ._openapi import described
 from ._pages import page_routes
@@ -30,6 +31,7 @@ class WebApp(Entrance):
                 *Api(doors).routes(),
                 *City(doors).routes(),
                 *Looked(doors).routes(),
+                *MyData(doors).routes(),
                 *doors.health.routes(),
                 Route("/openapi.json", described, methods=["GET"]),
                 *page_routes(FrontDesk(doors)),
