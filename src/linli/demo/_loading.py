@@ -19,6 +19,7 @@ Progress = Callable[[int], None]
 
 #: the purpose that goes with each type that holds personal attributes
 _PURPOSES = {
+    "Delegation": "service",
     "Resident": "registry",
     "Household": "registry",
     "Dwelling": "registry",
