@@ -114,10 +114,12 @@ class BatchDoor(AttributeDoor):
             entity_id = said.fragment.id
             one = standing.get(entity_id)
             try:
-                stored, before = (one.stored, one.doc) if one else await self._there(act, entity_id)
+                stored, before, taken = (one.stored, one.doc, False) if one else await self._there(act, entity_id)
                 outcome = _outcome(deed, before, said, at_us)
                 ground = None if before is None else (stored, before)
                 fresh = self._ruled(act, ground, outcome, "change" if stored else "create")
+                if taken:
+                    raise AlreadyExists
             except LinliError as error:
                 batch.errors.append((entity_id, error))
                 continue
@@ -131,24 +133,21 @@ class BatchDoor(AttributeDoor):
             standing[entity_id] = fresh
         return standing
 
-    async def _there(self, act: Act, entity_id: str) -> tuple[Stored | None, Doc | None]:
-        """Return what stands under an id, after what has expired of it is gone."""
+    async def _there(self, act: Act, entity_id: str) -> tuple[Stored | None, Doc | None, bool]:
+        """Return what stands under an id, after what has expired of it is gone, and whether the id is taken by something
+        of which `act` may not know: then it is as if nothing stood there, but nothing can be made there either."""
         stored = await self._store.get(act.tenant, entity_id)
         if stored is None:
-            return None, None
+            return None, None, False
         if not may_expire(stored):
             doc = decoded(stored)
-            if not self._may_know(act, doc):
-                raise AlreadyExists  # it is not for `act` to know of
-            return stored, doc
+            return (stored, doc, False) if self._may_know(act, doc) else (None, None, True)
         try:
-            return await self._met(act, entity_id, None)
+            return *(await self._met(act, entity_id, None)), False
         except ResourceNotFound:
             pass  # it is not for `act` to know of, or it has expired
         await self.expire(act.tenant, entity_id)
-        if await self._store.get(act.tenant, entity_id) is not None:
-            raise AlreadyExists
-        return None, None
+        return None, None, await self._store.get(act.tenant, entity_id) is not None
 
 
 def _words(left: Left) -> str:
