@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import wraps
 from typing import Any
 
 from starlette.requests import Request
@@ -47,6 +48,7 @@ class AccountPages:
     def _signed_in(self, handler: Handler) -> Handler:
         """Return a handler that sends whoever is not signed in to the ways in first."""
 
+        @wraps(handler)
         async def endpoint(request: Request) -> Response:
             if self._at.login(request) is None and self._at.doors.asking.sign_in != "open":
                 return to_sign_in(request)
