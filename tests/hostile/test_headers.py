@@ -196,8 +196,10 @@ def test_who_is_told_to_wait_is_told_with_the_same_headers(tmp_path: Path) -> No
     async def story() -> None:
         async with a_node(tmp_path, **{"limits.address_s": 1, "limits.burst_s": 1}) as node:
             await ask(node.web, "GET", "/api/node")
-            reply = await ask(node.web, "GET", "/api/node")
+            with capture_logs() as logged:
+                reply = await ask(node.web, "GET", "/api/node")
             check(reply, "429")
+            assert [(one["event"], one["code"]) for one in logged] == [("web.request.refused", "TooOften")]
             assert (reply.status, reply.one("retry-after")) == (429, "1")
 
     asyncio.run(story())

@@ -57,6 +57,23 @@ def test_to_look_at_something_changes_nothing(tmp_path: Path) -> None:
     asyncio.run(story())
 
 
+def test_a_foreign_page_begins_no_sign_in_behind_ones_back(tmp_path: Path) -> None:
+    """It may lead to the ways in, where somebody presses the button himself."""
+    provider = {"trust.oidc_issuer": "https://127.0.0.1:1", "egress.allow": ["127.0.0.1"]}
+
+    async def story() -> None:
+        async with a_node(tmp_path, **provider) as node:
+            begun = {
+                site: await ask(node.web, "GET", "/sign-in/provider", headers={"sec-fetch-site": site})
+                for site in ("cross-site", "same-origin")
+            }
+            assert (begun["cross-site"].status, begun["cross-site"].all("location")) == (303, ["/sign-in"])
+            # Nobody answers there, so that the trip ends before it begins; but it was tried.
+            assert begun["same-origin"].status >= 500
+
+    asyncio.run(story())
+
+
 @pytest.mark.parametrize(
     "suites", ["AES128-SHA:AES256-SHA", "AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA"]
 )

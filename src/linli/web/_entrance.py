@@ -76,6 +76,7 @@ class Entrance:
                 login = self._asking.login(scope, headers)
                 self._limits.admit(scope, login.who if login else None)
         except LinliError as error:
+            log.info("web.request.refused", code=error.code, path=scope["path"], **error.facts)
             await problem(error)(scope, receive, send)
             return
         try:

@@ -282,7 +282,8 @@ class SignInPages:
     async def away(self, request: Request) -> Response:
         """Send the browser to the district's provider."""
         other = self._at.identity.other
-        if other is None:
+        # A foreign page cannot sign anybody in behind his back: he presses the button here himself.
+        if other is None or request.headers.get("sec-fetch-site") == "cross-site":
             return RedirectResponse("/sign-in", 303)
         query = request.query_params
         try:
