@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from linli.base import say, to_wire_time, type_of_urn, write_json
+from linli.base import call_number, say, to_wire_time, type_of_urn, write_json
 from linli.base.errors import BadRequestData, LinliError, NotAllowed, ResourceNotFound, SignInNeeded
 from linli.broker import Draft, Looks, Plain
 from linli.trust import Act
@@ -203,7 +203,7 @@ class MyData:
             "person": asked.person,
             "own": not asked.act.for_whom,
             "kept": [
-                {"name": one.name, "title": one.title[language], "value": self._worded(one, value, language)}
+                {"name": one.name, "title": one.title[language], "value": await self._worded(one, value, language)}
                 for name, value in him.values.items()
                 if (one := self._vocab.types["Resident"].attributes.get(name)) is not None
             ],
@@ -214,8 +214,12 @@ class MyData:
             "waitH": broker.erasing.wait_h if broker.erasing else None,
         }
 
-    def _worded(self, attribute: Attribute, value: Any, language: str) -> str:
-        """Return a value as people read it."""
+    async def _worded(self, attribute: Attribute, value: Any, language: str) -> str:
+        """Return a value as people read it; of what it leads to, the name where that has one, else the end of its id."""
+        if attribute.kind == "Relationship":
+            areas = [await self._doors.area(one) if type_of_urn(one) == "Area" else None for one in _many(value)]
+            named = zip(areas, _many(value), strict=True)
+            return "、".join(area["name"].get(language, one) if area else call_number(one) for area, one in named)
         if isinstance(value, bool):
             return say(f"face.my-data.{'yes' if value else 'no'}", language)
         if attribute.list_name is not None:
