@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
@@ -11,14 +12,26 @@ from pathlib import Path
 import pytest
 from conftest import Opening
 from playwright.sync_api import Browser
+from test_headers import a_node, ask, declared
 
 ROOT = Path(__file__).resolve().parents[2]
-#: every route without a blank in its path that answers with a page
+#: every route without a blank in its path that shows a page where nobody signs in
 PAGES = (
     "/", "/worker", "/helper", "/city", "/style", "/health",
     "/sign-in", "/sign-in/card", "/sign-in/help", "/sign-in/invitation",
     "/account", "/account/invite", "/account/card", "/device", "/looked",
 )  # fmt: skip
+
+
+def test_no_page_is_forgotten_here(tmp_path: Path) -> None:
+    async def found() -> set[str]:
+        async with a_node(tmp_path, sign_in="open") as node:
+            paths = {path for method, path in declared(node) if method == "GET" and path != "/api/live"}
+            replies = {path: await ask(node.web, "GET", path, headers={"accept": "text/html"}) for path in paths}
+        shown = {path: "".join(reply.all("content-type")) for path, reply in replies.items() if reply.status == 200}
+        return {path for path, kind in shown.items() if kind.startswith("text/html")}
+
+    assert asyncio.run(found()) == set(PAGES)
 
 
 @pytest.fixture(scope="module")
