@@ -191,7 +191,7 @@ def test_a_name_with_markup_stays_text(open_page, node, sign_in):
     trap = '<img src=x onerror="document.title=1">'
     person = node.person("resident", 2)
     node.ask(
-        "PATCH", f"/ngsi-ld/v1/entities/{person['id']}/attrs", "administrator",
+        "PATCH", f"/ngsi-ld/v1/entities/{person['id']}/attrs", "operator",
         {"fullName": {"type": "Property", "value": trap}}, **{"linli-purpose": "registry"},
     )  # fmt: skip
     page = open_page("/#who")
