@@ -188,7 +188,8 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
 
     def _judged(self, act: Act, before: Doc | None, outcome: Outcome, verb: Verb) -> Decision:
         """Return trust's answer to a write. Raises: NotAllowed."""
-        attrs = tuple(map(self._names.short, outcome.changed))
+        moved = () if before is None else tuple(name for name in ("type", "scope") if before[name] != outcome.doc[name])
+        attrs = (*map(self._names.short, outcome.changed), *moved)
         after = self._sight.thing(outcome.doc, attrs)
         standing = after if before is None else self._sight.thing(before, attrs)
         return self._allowed_change(act, verb, standing, after)

@@ -139,8 +139,9 @@ class EngineDoor(Ground):
         if draft.scopes is not None:
             doc["scope"] = list(draft.scopes)
         attrs = tuple(map(self._names.short, changed))
-        standing = replace(before, attrs=attrs)
-        decision = self._allowed_change(act, verb or "change", standing, self._sight.thing(doc, attrs))
+        touched = attrs if tuple(doc["scope"]) == before.scopes else (*attrs, "scope")
+        standing, after = replace(before, attrs=touched), self._sight.thing(doc, touched)
+        decision = self._allowed_change(act, verb or "change", standing, after)
         self._check(draft, entity_type, written, new=False)
         facts = [*facts_of(attrs_before, doc["attrs"], changed)]
         if tuple(doc["scope"]) != before.scopes:
