@@ -72,6 +72,8 @@ class KeepingDoor(ExpiringDoor):
         self._steady: dict[str, Steady] = {}
         self._noted_us: dict[str, int] = {}
         self._expirers |= {KEEP: self.keep, AGE: self.grow_older, ORDER_END: self.end_order}
+        limited = {name for name in self._vocab.types if self.retention.limits(name)}
+        self._reminded = frozenset({*limited, "HealthOrder"})
         self._collecting = tuple(
             one.name for one in self._vocab.types.values() if any(map(is_collected, one.attributes.values()))
         )
@@ -140,14 +142,19 @@ class KeepingDoor(ExpiringDoor):
     # when a write is made
 
     def _reminders(self, change: Change) -> tuple[Timer, ...]:
-        timers = [timer for put in change.puts for timer in self._timers_of(put, change)]
+        timers: list[Timer] = []
+        for put in change.puts:
+            if not self._reminded.isdisjoint(put.types):
+                timers += self._timers_of(put, change)
+        if not change.records:
+            return tuple(timers)
         timers += [
             timer
             for record in change.records
             if isinstance(record, PutRecord) and record.kind == PAST
             for timer in self._past_timers(record, change.at_us)
         ]
-        return (*super()._reminders(change), *timers)
+        return tuple(timers)
 
     def _past_timers(self, record: PutRecord, at_us: int) -> Iterator[Timer]:
         """Yield the timer by which the past of an entity is looked at that is no more."""
@@ -158,7 +165,7 @@ class KeepingDoor(ExpiringDoor):
 
     def _timers_of(self, put: Put, change: Change) -> Iterator[Timer]:
         entity_type = next((one for name in put.types if (one := self._vocab.types.get(name)) is not None), None)
-        if entity_type is None or not (self.retention.limits(entity_type.name) or entity_type.name == "HealthOrder"):
+        if entity_type is None:
             return
         doc: Doc = orjson.loads(put.doc)
         scope = next(iter(put.scopes), "")
