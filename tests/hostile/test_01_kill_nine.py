@@ -13,6 +13,7 @@ from real_node import RealNode
 from town import EAST, LAT, LON, WEST, a_district, a_helper, a_shift, helper_id, prop
 
 from linli.base import MINUTE_US, WallClock, to_wire_time
+from linli.cli import main
 from linli.client import Client, ClientProblem, NodeUnreachable
 
 KILLS = int(os.environ.get("LINLI_KILLS", "10"))
@@ -172,10 +173,11 @@ async def rounds(folder: Path, kills: int, seed: int) -> dict[str, int | float]:
     finally:
         code = await node.stop()
     assert code == 0
-    return {**sums, "kills": kills, "slowestStartS": round(max(node.starts_s), 2)}
+    broken = await asyncio.to_thread(main, ["audit", "verify", "--data", str(folder)])
+    return {**sums, "brokenAudit": broken, "kills": kills, "slowestStartS": round(max(node.starts_s), 2)}
 
 
-ZERO = ("lost", "servedTwice", "doubled", "onTwoCalls")
+ZERO = ("lost", "servedTwice", "doubled", "onTwoCalls", "brokenAudit")
 
 
 @pytest.mark.slow
