@@ -138,6 +138,13 @@ def test_the_administrator_invites_a_clerk_and_the_clerk_s_link_shows_what_he_wi
     other.wait_for_url("**/account")
     expect(other.locator("main")).to_contain_text("一号窗口")
 
+    page.goto("/account/invite")
+    clerk = page.locator(".rows li", has_text="一号窗口")
+    clerk.get_by_role("button", name="停用").click()
+    expect(page.locator(".rows li", has_text="一号窗口")).to_contain_text("已停用")
+    other.goto("/account")
+    other.wait_for_url("**/sign-in?next=%2Faccount")
+
 
 @pytest.mark.browser
 def test_without_a_fitting_passkey_the_page_says_so_and_nobody_is_signed_in(open_page):

@@ -66,7 +66,7 @@ class FrontDesk:
         return {
             "id": who.id,
             "role": who.role,
-            "name": who.name,
+            "name": who.name or str(entity.values.get("fullName", "") if entity else ""),
             "area": await self._doors.area_of(entity) or await self._doors.area(who.id.partition(":")[2]),
             "home": await self._doors.home_of(entity),
             "helper": who.id if who.role == "helper" else None,

@@ -124,14 +124,18 @@ class Threshold:
     def must_grant(self, request: Request, role: str, scopes: tuple[str, ...]) -> Act:
         """Return who asks, if he may give an account of this role for these areas. Raises: NotAllowed."""
         act = self.doors.asking.act(request.scope)
-        if not self.doors.allow.allows(act, "grant", Thing("Account", scopes, attrs=(role,))).ok:
+        if not self.may(act, role, scopes):
             raise NotAllowed("You may not give this role there; or sign in with your passkey first.")
         return act
 
     def may_grant(self, request: Request, role: str) -> bool:
         """Tell whether who asks may give accounts of a role anywhere in his own areas."""
         act = self.doors.asking.act(request.scope)
-        return self.doors.allow.allows(act, "grant", Thing("Account", act.who.scopes, attrs=(role,))).ok
+        return self.may(act, role, act.who.scopes)
+
+    def may(self, act: Act, role: str, scopes: tuple[str, ...]) -> bool:
+        """Tell whether `act` may give, and so take, an account of a role for these areas."""
+        return self.doors.allow.allows(act, "grant", Thing("Account", scopes, attrs=(role,))).ok
 
     async def areas_of(self, scopes: Sequence[str]) -> list[Any]:
         """Return the names of areas by their scopes; of one that is no Area here the scope itself."""

@@ -38,6 +38,7 @@ class AccountPages:
             Route("/account/invite", self._signed_in(self.invite), methods=["GET"]),
             Route("/account/invite", self._signed_in(self.invited), methods=["POST"]),
             Route("/account/invite/withdraw", self._signed_in(self.withdraw), methods=["POST"]),
+            Route("/account/block", self._signed_in(self.block), methods=["POST"]),
             Route("/account/card", self._signed_in(self.card), methods=["GET"]),
             Route("/account/card", self._signed_in(self.give_card), methods=["POST"]),
             Route("/account/card/withdraw", self._signed_in(self.withdraw_card), methods=["POST"]),
@@ -164,6 +165,7 @@ class AccountPages:
             "roles": [(role, role_words(role)) for role in roles],
             "areas": await self._at.areas_below(act.who.scopes),
             "link": link,
+            "accounts": await self._staff(request),
             "typed": dict.fromkeys(("label", "role", "area", "gates", "person", "days"), "") | (typed or {}),
             "invitations": [
                 {"id": one.id, "label": one.label, "role": role_words(one.account.role), "until": _time(one.until_us)}
@@ -197,6 +199,38 @@ class AccountPages:
                 if one.id == wanted:
                     self._at.must_grant(request, one.account.role, one.account.scopes)
                     await self._at.identity.invitations.withdraw(wanted)
+        except LinliError as error:
+            return await self._invite_page(request, error)
+        return RedirectResponse("/account/invite", 303)
+
+    async def _staff(self, request: Request) -> list[dict[str, Any]]:
+        """Return the accounts of staff that the asker may give, and so take away."""
+        act = self._at.doors.asking.act(request.scope)
+        return [
+            {
+                "id": one.id,
+                "label": self._at.identity.accounts.label_of(one),
+                "role": role_words(one.role),
+                "areas": await self._at.areas_of(one.scopes),
+                "blocked": one.blocked,
+            }
+            async for one in self._at.identity.accounts.all()
+            if one.role in STAFF and self._at.may(act, one.role, one.scopes)
+        ]
+
+    async def block(self, request: Request) -> Response:
+        """Shut an account, whose sign-ins end at once, or open it again."""
+        form = await form_of(request)
+        identity = self._at.identity
+        try:
+            account = await identity.accounts.get(form.get("account", ""))
+            if account is None:
+                raise ResourceNotFound("There is no such account.")
+            act = self._at.must_grant(request, account.role, account.scopes)
+            if (account.person or account.id) == act.who.id:
+                raise NotAllowed("Nobody shuts himself out; another administrator can.")
+            await identity.accounts.change(account.id, blocked=form.get("say") == "block")
+            await identity.logins.close_all(account.id, by=act)
         except LinliError as error:
             return await self._invite_page(request, error)
         return RedirectResponse("/account/invite", 303)
