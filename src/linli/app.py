@@ -349,6 +349,23 @@ async def asked_at_rest(data: Path, settings: Settings, ask: Callable[[Broker], 
         await store.close()
 
 
+async def account_at_rest(data: Path, settings: Settings, account_id: str) -> Principal:
+    """Return as whom an account of a node that does not run acts; it is named by its own id or by that of its person.
+
+    Raises: StartError: there is no such account, or a node runs on the data.
+    """
+    wall = WallClock()
+    store = await _opened(settings, data, wall)
+    try:
+        accounts = Identity(store, wall, wall, NodeSecret(data / "node.secret")).accounts
+        async for one in accounts.all():
+            if account_id in (one.id, one.person):
+                return accounts.principal(one)
+    finally:
+        await store.close()
+    raise StartError(f"{account_id}: there is no such account. Name a role instead, as seat@/cn/r37/r3701.")
+
+
 def _rates(settings: Settings, sign_in: str) -> Limits | None:
     """Return how often somebody may ask; as he likes where nobody but this machine can ask."""
     return Limits(Rates.of(settings), time.monotonic) if sign_in == "accounts" else None

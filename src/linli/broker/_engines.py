@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from linli.base import within_scope
 from linli.base.errors import BadRequestData, Conflict, NotAllowed, ResourceNotFound
 from linli.store import Committed, Find, Put, Stored, Timer
-from linli.trust import Act, Decision, Verb
+from linli.trust import Act, Decision, Explanation, Verb
 from linli.vocab import EntityType, Fault
 
 from ._facts import facts_of, scope_facts
@@ -106,6 +106,13 @@ class EngineDoor(Ground):
             return await self._tried(attempt, 1)
         async with self._in_line(act.tenant, unpinned):
             return await self._tried(attempt)
+
+    async def explain(self, act: Act, verb: Verb, entity_id: str, touched: tuple[str, ...] = ()) -> Explanation:
+        """Return trust's answer about an entity with the rules that bore on it. Raises: ResourceNotFound."""
+        stored = await self._store.get(act.tenant, entity_id)
+        if stored is None:
+            raise ResourceNotFound
+        return self._allow.explain(act, verb, self._sight.thing(decoded(stored), touched))
 
     def decide(self, act: Act, verb: Verb, plain: Plain) -> Decision:
         """Ask trust whether `act` may do `verb` to an entity that was read."""
