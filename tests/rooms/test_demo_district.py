@@ -14,6 +14,7 @@ from linli.base import within_scope, write_json
 from linli.base.errors import BadSetting
 from linli.demo import District, Scenario, made_up_network
 from linli.demo._draws import draws, fixed_ulid
+from linli.demo._loading import _batches
 from linli.demo._names import SURNAMES
 from linli.demo._presses import URGENT_TEXT, course, presses
 from linli.demo._streets import made_up_streets
@@ -145,6 +146,11 @@ def test_the_district_itself_is_written_last_and_says_what_it_is(district, entit
     last = entities[-1]
     assert last["areaLevel"]["vocab"] == "district"
     assert {"system": "linli.demo.mark", "id": district.mark} in last["externalId"]["json"]
+
+
+def test_every_entity_goes_in_for_one_purpose_or_another(entities):
+    sent = {one["id"] for batch in _batches(iter(entities)) for one in batch.entities}
+    assert sent == {one["id"] for one in entities}
 
 
 def test_offered_people_exist_or_stand_for_an_area(district, entities):

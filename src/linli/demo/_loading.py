@@ -118,7 +118,7 @@ def _batches(entities: Iterator[Entity]) -> Iterator[Batch]:
             waiting.setdefault("care", []).append(for_care)
         if len(waiting[purpose]) == BATCH_MAX:
             yield from _emptied(waiting, purpose)
-    for purpose in ("operation", "staff", "registry"):
+    for purpose in ("operation", "staff", "registry", "service"):
         yield from _emptied(waiting, purpose)
     if last:
         yield Batch("operation", last)
