@@ -4,6 +4,10 @@ Every door makes an `Act` (who, for what purpose) and asks `Policies.allows(act,
 Cedar files in `policies/`, and what none of them permits is denied; the Decision names the rules that decided, says for
 each class of privacy how attributes may be shown, and carries the audit rows for the Change. For lists the same rules
 are worked out beforehand into a `Filter`. trust never decides about an entity by its personal values.
+
+Who is signed in stands in `Identity`: accounts, invitations, passkeys, codes, cards, the district's own provider, tokens for
+programs. A proof (a signed challenge, a code, a link) is used up in the transaction that opens the sign-in, so it is good
+once; a sign-in is found under the hash of its token, answered from memory, and read anew each second.
 """
 
 from ._accounts import OWN, STAFF, Account

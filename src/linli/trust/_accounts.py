@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from linli.base.errors import BadRequestData, Conflict, ResourceNotFound
+from linli.base.errors import ResourceNotFound
 from linli.store import DropRecord, PutRecord
 
 from ._asked import Principal
@@ -19,7 +19,6 @@ from ._records import TENANT, Records, put
 
 KIND, WAY = "account", "way-in"
 LABEL_LETTERS_MAX = 80
-WAYS_MAX = 20
 _NONCE_BYTES = 12
 
 #: roles that people are invited to; the others belong to programs, or to whoever has no account
@@ -115,23 +114,6 @@ class Accounts:
             raise ResourceNotFound("There is no such account.")
         account = replace(kept.doc, **changed)  # type: ignore[arg-type]  # the names are those of Account
         await self._records.write(put(KIND, account_id, account, kept.version))
-        return account
-
-    async def add_way(self, account: Account, way: str) -> Account:
-        """Let `way` lead to this account too. Raises: Conflict: it leads to another one already."""
-        if way in account.ways:
-            return account
-        if len(account.ways) >= WAYS_MAX:
-            raise BadRequestData("This account has too many ways in.")
-        kept = await self._records.read(KIND, account.id, Account)
-        if kept is None:
-            raise ResourceNotFound("There is no such account.")
-        if await self._records.read(WAY, way, WayIn) is not None:
-            raise Conflict("This leads to another account already.")
-        account = replace(kept.doc, ways=(*kept.doc.ways, way))
-        await self._records.write(
-            put(KIND, account.id, account, kept.version), put(WAY, way, WayIn(account.id), 0, quiet=True)
-        )
         return account
 
     async def drop(self, account_id: str) -> None:
