@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import apsw
+import orjson
 
 from linli.base import SECOND_US
 from linli.base.errors import StartError, StoreFailed
@@ -85,6 +86,10 @@ class KeyBook:
     def key(self, kid: str) -> KeyRow | None:
         """Return a key by its number."""
         return self._one(_SQL["key"], (kid,))
+
+    def some(self, kids: Iterable[str]) -> list[KeyRow]:
+        """Return those of these keys that there are, by one look into the book."""
+        return [KeyRow(*row) for row in self._read(_SQL["keys_of"], (orjson.dumps(list(kids)).decode(),))]
 
     def in_use(self, tenant: str, subject: str) -> KeyRow | None:
         """Return the key with which new values of a subject are sealed."""

@@ -13,7 +13,7 @@ from linli.store import Find, Past, Record, Stored
 from ._classes import TypeClass
 from ._resealing import FoundBy
 from ._sealed import PAST, SEALED_RECORDS, Sealed
-from ._sealing import MARK
+from ._sealing import MARK, seal_of
 
 _PAGE = 500
 _ALL = 2**62
@@ -68,7 +68,7 @@ class Inspection:
         of, attrs = self._sealed.class_of(doc), doc["attrs"]
         if of is None:
             return
-        sealed = {name for name, value in attrs.items() if type(value) is str}
+        sealed = set(seal_of(stored.doc)[1])
         for name in attrs.keys() - sealed:
             if self._sealed.is_personal(of, name):
                 found.add(f"{stored.entity_id} {name}: stands in clear.")

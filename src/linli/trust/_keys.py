@@ -42,7 +42,7 @@ _EVERYWHERE, _INDEX = "", "index"
 _KID_BYTES = 9
 _INDEX_BYTES = 32
 _BLIND_BYTES = 8
-_KEPT_MAX = 50_000
+_KEPT_MAX = 20_000
 _LOOK_EACH_US = SECOND_US // 10
 _DAMAGED = ": without it nothing personal in the database can ever be read again."
 
@@ -134,6 +134,12 @@ class Keys:
             self._keep_number(kid, None if row is None else self._unwrapped(row))
         return self._by_kid[kid]
 
+    def load(self, kids: Iterable[str]) -> None:
+        """Have these keys at hand, by one look into the book; what it lacks `by_number` will say."""
+        missing = [kid for kid in kids if kid not in self._by_kid]
+        for row in self._book.some(missing) if missing else ():
+            self._keep_number(row.kid, self._unwrapped(row))
+
     def refresh(self) -> bool:
         """Forget all that is known of keys if some were destroyed or replaced, by whichever process; tell whether so.
 
@@ -215,6 +221,7 @@ class Keys:
             if len(self._in_use) >= _KEPT_MAX:
                 self._in_use.clear()
             self._in_use[tenant, subject] = key
+            self._keep_number(key.kid, key)
         return key
 
     def _keep_number(self, kid: str, key: Key | None) -> None:

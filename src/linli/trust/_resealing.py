@@ -31,7 +31,7 @@ from linli.store import (
 )
 
 from ._sealed import PAST, SEALED_RECORDS, SEALER, Drawn, Sealed
-from ._sealing import MARK, Doc, kid_of, kids_in
+from ._sealing import MARK, Doc, kid_of, seal_of
 
 #: how an entity is found: its keys and its box, in clear; the broker knows
 FoundBy = Callable[[Doc], tuple[tuple[tuple[str, str], ...], Box | None]]
@@ -145,7 +145,7 @@ class Resealing:
         await self._keys.ready(tenant, [drawn.subject])
         sealed = self._sealed.sealed_put(tenant, put, drawn)
         rewrites = await self._of_past(tenant, stored.entity_id, drawn, walked)
-        if kids_in(sealed.doc) != kids_in(stored.doc):
+        if seal_of(sealed.doc) != seal_of(stored.doc):
             rewrites.append(Rewrite(stored._replace(doc=sealed.doc), sealed.keys, sealed.box))
             walked.entities += 1
         return rewrites

@@ -44,7 +44,7 @@ from ._blind import tail_of
 from ._classes import TAIL, Classes, TypeClass
 from ._keys import RECORDS, Destroyed, Keys
 from ._passing import Passing
-from ._sealing import MARK, Doc, Sealing, kid_of
+from ._sealing import MARK, Doc, Sealing, kid_at_end, kid_of
 
 #: kinds of record that may repeat what people said: images of deleted entities, and questions with values in them
 FAREWELL, PAST = "farewell", "past"
@@ -131,9 +131,12 @@ class Sealed(Passing):
     async def find(self, tenant: str, find: Find, *, after: int = 0, limit: int = 1000) -> list[Stored]:
         """Return what is wanted, opened. See Store."""
         found = await self._store.find(tenant, self._asked(tenant, find), after=after, limit=limit)
-        if not [1 for stored in found if MARK in stored.doc]:
+        sealed = [stored.doc for stored in found if MARK in stored.doc]
+        if not sealed:
             return found
         self._refresh()
+        if len(sealed) > 1:
+            self.keys.load(map(kid_at_end, sealed))
         return [self._opened(tenant, stored) if MARK in stored.doc else stored for stored in found]
 
     async def count(self, tenant: str, find: Find) -> int:

@@ -1,9 +1,11 @@
 """Seals and opens what is personal in documents, facts and records.
 
-In a document the list of instances of a personal attribute gives way to one text, `~suite|key|nonce, ciphertext and tag in
-base64`. It opens only under the same entity and attribute, so that it can be moved nowhere. A fact is sealed as a whole,
-with its number, and also bound to its dataset; a record under its kind and id. The subject's key is named in the text
-itself, so that whatever is kept opens by itself. What was sealed with a key that is destroyed is gone.
+In a document the values of all personal attributes give way to null, and one text `sealed` holds them together:
+`~suite|key|nonce, ciphertext and tag in base64`. It opens only in the same entity and over the same names, so that no value
+can be moved to another entity or attribute, nor one be left out; and a document costs one key operation however much of it
+is personal. A fact is sealed as a whole, with its number, under its entity, attribute and dataset; a record under its kind
+and id. The key is named in the text, so that whatever is kept opens by itself. What was sealed with a key that is
+destroyed is gone.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 from binascii import Error as NotBase64
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Mapping
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -25,6 +28,10 @@ from ._suites import Broken
 #: with this begins what is sealed; a document without it holds nothing sealed
 MARK = b"~"
 _MARK = "~"
+_DOC = "doc"
+_SEALED = b'"sealed":"~'
+#: stands between the attributes of a document; no JSON that we write holds one
+_BETWEEN = b"\n"
 #: ends the number in front of a fact
 _END = b"|"
 
@@ -41,32 +48,35 @@ class Sealing:
 
     def doc(self, key: Key, of: TypeClass, doc: Doc) -> bytes | None:
         """Return a document with what is personal sealed; None when nothing is."""
-        is_personal, entity_id = self.classes.is_personal, doc["id"]
-        attrs = {
-            name: _seal(key, _of_doc(entity_id, name), orjson.dumps(value)) if is_personal(of, name) else value
-            for name, value in doc["attrs"].items()
-        }
-        return orjson.dumps({**doc, "attrs": attrs}) if attrs != doc["attrs"] else None
+        is_personal, attrs = self.classes.is_personal, doc["attrs"]
+        names = [name for name in attrs if is_personal(of, name)]
+        if not names:
+            return None
+        plain = _BETWEEN.join([orjson.dumps(attrs[name]) for name in names])
+        sealed = _seal(key, _of_doc(doc["id"], names), plain)
+        return orjson.dumps({**doc, "attrs": {**attrs, **dict.fromkeys(names)}, "sealed": sealed})
 
     def opened_doc(self, entity_id: str, said: bytes) -> bytes:
         """Return a document with everything opened. Raises: StoreFailed: it was changed, or its key is unknown."""
         doc = orjson.loads(said)
-        attrs = doc.get("attrs") if type(doc) is dict else None
-        if type(attrs) is not dict:
+        sealed = doc.pop("sealed", None) if type(doc) is dict else None
+        if type(sealed) is not str:
             return said
-        opened: dict[str, Any] = {}
-        for name, value in attrs.items():
-            if type(value) is str:
-                plain = self._open(value, _of_doc(entity_id, name))
-                if plain is not None:
-                    opened[name] = orjson.Fragment(plain)
-            else:
-                opened[name] = value
-        return orjson.dumps({**doc, "attrs": opened})
+        attrs = doc["attrs"]
+        names = _sealed_names(attrs)
+        plain = self._open(sealed, _of_doc(entity_id, names))
+        if plain is None:
+            doc["attrs"] = {name: value for name, value in attrs.items() if value is not None}
+        else:
+            attrs.update(zip(names, map(orjson.Fragment, plain.split(_BETWEEN)), strict=True))
+        return orjson.dumps(doc)
 
     def fact(self, key: Key, entity_id: str, fact: Fact) -> Fact:
-        """Return a fact sealed: neither its value nor its number can be read."""
-        if fact.doc is None:
+        """Return a fact sealed: neither its value nor its number can be read.
+
+        A number that is not finite stays, for the store below to refuse.
+        """
+        if fact.doc is None or (fact.number is not None and not isfinite(fact.number)):
             return fact
         number = b"" if fact.number is None else repr(float(fact.number)).encode()
         sealed = _seal(key, _of_fact(entity_id, fact), number + _END + fact.doc)
@@ -101,17 +111,20 @@ class Sealing:
         try:
             return key.sealer.open(a2b_base64(value, strict_mode=True), _joined(word, bound))
         except (Broken, NotBase64, ValueError) as error:
-            where = " ".join(bound[1:])
+            where = " ".join(bound[1:2] if bound[0] == _DOC else bound[1:])
             raise StoreFailed(f"{where}: what is sealed there was changed, or moved from elsewhere.") from error
 
 
-def kids_in(doc: bytes) -> Mapping[str, str]:
-    """Return the number of the key of each sealed attribute of a document."""
-    tree = orjson.loads(doc) if MARK in doc else None
-    attrs = tree.get("attrs") if type(tree) is dict else None
-    if type(attrs) is not dict:
-        return {}
-    return {name: kid_of(value) for name, value in attrs.items() if type(value) is str}
+def kid_at_end(doc: bytes) -> str:
+    """Return what is, most likely, the number of the key of a document, without reading it."""
+    return kid_of(doc[doc.rfind(_SEALED) :].decode(errors="replace"))
+
+
+def seal_of(doc: bytes) -> tuple[str, list[str]]:
+    """Return the number of the key with which a document is sealed, and which attributes are; "" and none when none is."""
+    tree = orjson.loads(doc)
+    sealed = tree.get("sealed", "")
+    return kid_of(sealed), _sealed_names(tree["attrs"]) if sealed else []
 
 
 def kid_of(sealed: str) -> str:
@@ -129,8 +142,12 @@ def _joined(word: str, bound: tuple[str, ...]) -> bytes:
     return "\0".join((word, *bound)).encode()
 
 
-def _of_doc(entity_id: str, name: str) -> tuple[str, ...]:
-    return "doc", entity_id, name
+def _sealed_names(attrs: Mapping[str, Any]) -> list[str]:
+    return [name for name, value in attrs.items() if value is None]
+
+
+def _of_doc(entity_id: str, names: list[str]) -> tuple[str, ...]:
+    return _DOC, entity_id, *names
 
 
 def _of_fact(entity_id: str, fact: Fact) -> tuple[str, ...]:

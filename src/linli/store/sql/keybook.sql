@@ -20,6 +20,10 @@ INSERT OR IGNORE INTO turn (one, turn) VALUES (1, 0);
 -- key
 SELECT kid, tenant, subject, suite, under, wrapped, made_us, current FROM key WHERE kid = ?;
 
+-- keys_of
+SELECT k.kid, k.tenant, k.subject, k.suite, k.under, k.wrapped, k.made_us, k.current
+FROM json_each(?) AS wanted CROSS JOIN key AS k ON k.kid = wanted.value;
+
 -- in_use
 SELECT kid, tenant, subject, suite, under, wrapped, made_us, current FROM key
 WHERE tenant = ? AND subject = ? AND current = 1;
