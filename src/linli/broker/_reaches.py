@@ -21,10 +21,14 @@ _EVERYWHERE = "/"
 class Reaches:
     """Knows under which keys the store finds what is somebody's."""
 
-    def __init__(self, keys: Keys, types: frozenset[str]) -> None:
-        """Look under these keys. `types`: those of the vocabulary, whose rules are known by the type alone."""
+    def __init__(self, keys: Keys, types: frozenset[str], home_scope: str) -> None:
+        """Look under these keys. `types`: those of the vocabulary, whose rules are known by the type alone.
+
+        `home_scope`: where most of what there is lies; who has all of that in his area finds it without being led.
+        """
         self._keys = keys
         self._types = types
+        self._home_scope = home_scope
 
     def knows(self, find: Find) -> bool:
         """Tell whether everything that is looked for is of one type of ours; then its rules say where to look."""
@@ -32,7 +36,7 @@ class Reaches:
 
     def finds(self, find: Find, reaches: Sequence[Reach] | None) -> list[Find]:
         """Return searches that together meet everything within reach that the one search would meet."""
-        if reaches is None or any(one.relation == "area" and _EVERYWHERE in one.values for one in reaches):
+        if reaches is None or any(one.relation == "area" and self._holds_all(one.values) for one in reaches):
             return [find]
         found: list[Find] = []
         for one in reaches:
@@ -48,6 +52,9 @@ class Reaches:
             if one.relation == "owners":
                 found.append(find._replace(ids=one.values))
         return found
+
+    def _holds_all(self, areas: Sequence[str]) -> bool:
+        return any(area == _EVERYWHERE or within_scope(self._home_scope, area) for area in areas)
 
 
 def _in_areas(find: Find, areas: Sequence[str]) -> list[Find]:

@@ -81,7 +81,7 @@ class ReadingDoor(AuditingDoor):
         """Stand on the same ground."""
         super().__init__(*args, **kwargs)
         self._narrowing = Narrowing(self._names, self._keys)
-        self._reaches = Reaches(self._keys, frozenset(self._vocab.types))
+        self._reaches = Reaches(self._keys, frozenset(self._vocab.types), self._home_scope)
 
     async def get(
         self,

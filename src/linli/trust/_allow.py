@@ -8,6 +8,7 @@ and what is left of the policies ever disagree, the answer is no. Nothing here k
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -16,14 +17,15 @@ from zoneinfo import ZoneInfo
 
 from linli.base import MINUTE_US, SECOND_US, Clock
 
-from ._asked import Act, Decision, Thing, Verb
+from ._asked import Act, Decision, Principal, Thing, Verb
 from ._authz import FOLDER
-from ._residual import Moment, Question, Relation, atoms_of, holds, way, ways
+from ._residual import Moment, Question, Relation, atoms_of, holds, way
 from ._rules import Residue, Rules
 
 _DAY_US = 24 * 60 * MINUTE_US
 #: of a question to which no moment matters
 NO_MOMENT = Moment(0, 0, 0)
+NOBODY = Act(Principal("nobody", "nobody"))
 _PERSONAL: frozenset[Relation] = frozenset({"owners", "offered", "workers"})
 
 
@@ -51,6 +53,18 @@ class Filter:
         """Tell whether a thing is one of them, by what is left of the policies alone."""
         question = Question(self.act.who, thing, self.act, self.moment)
         return self.residue.judged(self.residue.facts(question)).ok
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Of what was asked last: the rules, the facts that hold for every thing, and what is still to be asked of each."""
+
+    act: Act
+    verb: Verb
+    type: str
+    residue: Residue
+    facts: tuple[bool, ...]
+    asks: tuple[Callable[[Question], bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +99,18 @@ class Policies:
         self._folder = folder
         self._rules = _loaded(folder)
         self._today = (0, 0)
+        self._asked = self._prepared(NOBODY, "read", "")
 
     def allows(self, act: Act, verb: Verb, thing: Thing) -> Decision:
         """Decide whether `act` may do `verb` to `thing`."""
         if verb == "create" and len(thing.scopes) > 1:
             return self._everywhere(act, thing)
-        residue = self._rules.residue(act.who.role, verb, thing.type)
+        asked = self._asked
+        if asked.act is not act or asked.type != thing.type or asked.verb != verb:
+            asked = self._asked = self._prepared(act, verb, thing.type)
+        residue = asked.residue
         question = Question(act.who, thing, act, self._moment() if residue.timed else NO_MOMENT)
-        facts = residue.facts(question)
+        facts = asked.facts + tuple([ask(question) for ask in asked.asks])
         return residue.decided.get(facts) or self._rules.decided(residue, facts, question)
 
     def always(self, act: Act, verb: Verb) -> Decision | None:
@@ -112,13 +130,11 @@ class Policies:
     def filter(self, act: Act, verb: Verb, type_name: str) -> Filter:
         """Return which things of a type `act` may do `verb` to, before any of them is known."""
         residue = self._rules.residue(act.who.role, verb, type_name)
-        moment = self._moment()
-        found = [ways(one.tree, residue.atoms) for one in residue.left if one.permits]
-        if None in found:
+        moment = self._moment() if residue.timed else NO_MOMENT
+        if residue.ways is None:
             return Filter(act, moment, residue, None)
         nothing = Question(act.who, Thing(type_name), act, moment)
-        names = sorted(frozenset[str]().union(*(one for one in found if one)))
-        reaches = (Reach(one.relation, tuple(filter(None, one.fact(nothing)))) for one in map(way, names))
+        reaches = (Reach(one.relation, tuple(filter(None, one.fact(nothing)))) for one in map(way, residue.ways))
         return Filter(act, moment, residue, tuple(one for one in reaches if one.values))
 
     def explain(self, act: Act, verb: Verb, thing: Thing) -> Explanation:
@@ -141,8 +157,16 @@ class Policies:
     def changed(self) -> None:
         """Read the policies again and forget every answer. Raises: StartError: one is wrong; the old ones stay."""
         self._rules = Rules(self._folder)
+        self._asked = self._prepared(NOBODY, "read", "")
 
     # inside
+
+    def _prepared(self, act: Act, verb: Verb, type_name: str) -> _Asked:
+        """Return what is the same for every thing of a type about which an act asks: lists ask about many at once."""
+        residue = self._rules.residue(act.who.role, verb, type_name)
+        question = Question(act.who, Thing(type_name), act, NO_MOMENT)
+        facts = tuple([ask(question) for ask in residue.asks[: residue.of_act]])
+        return _Asked(act, verb, type_name, residue, facts, residue.asks[residue.of_act :])
 
     def _everywhere(self, act: Act, thing: Thing) -> Decision:
         """Decide whether something may be made in all of its scopes: who may do so in one must not reach into others."""

@@ -65,6 +65,7 @@ OF_CONTEXT: Mapping[str, Fact] = {
     "tomorrow": lambda q: q.moment.tomorrow_us,
 }
 _TIMED = frozenset({"context.dayAgo", "context.today", "context.tomorrow"})
+_OF_THING = frozenset(f"resource.{name}" for name in OF_RESOURCE if name != "tenant")
 _EVERYWHERE = "/"
 _UNIT, _ACTION = "Unit", "Action"
 
@@ -87,6 +88,15 @@ def units(thing: Thing) -> frozenset[str]:
     return frozenset({_EVERYWHERE}).union(*map(units_of, thing.scopes))
 
 
+def _in_area(question: Question) -> bool:
+    """Tell whether a thing is in one of the asker's areas. The commonest question of all, so it builds nothing."""
+    areas = question.who.scopes
+    for scope in question.thing.scopes:
+        if not units_of(scope).isdisjoint(areas):
+            return True
+    return _EVERYWHERE in areas
+
+
 @dataclass(frozen=True, slots=True)
 class Atom:
     """A fact on which an answer depends. `said`: how the policy says it; `ask` tells whether it is so; `words`: what
@@ -100,6 +110,11 @@ class Atom:
     def timed(self) -> bool:
         """Whether it depends on the moment."""
         return not _TIMED.isdisjoint(self.words)
+
+    @property
+    def of_thing(self) -> bool:
+        """Whether it can be so of one thing and not of another that the same asker asks about at the same time."""
+        return self.timed or self.said.startswith("resource in ") or not _OF_THING.isdisjoint(self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +216,8 @@ class Compiler:
         self._met: set[str] = set()
 
     def compiled(self, nodes: Mapping[str, Any]) -> tuple[dict[str, Tree], tuple[Atom, ...]]:
-        """Return the trees of some policies, without those that are false whatever is asked, and their atoms.
+        """Return the trees of some policies, without those that are false whatever is asked, and their atoms: first
+        those that are the same for every thing.
 
         Raises: UnknownNode.
         """
@@ -211,7 +227,8 @@ class Compiler:
             if (tree := self.tree(node)) is not False:
                 trees[name] = tree
             self.words[name] = frozenset(self._met)
-        used = sorted({atom for tree in trees.values() for atom in atoms_of(tree)})
+        met = frozenset[int]().union(*map(atoms_of, trees.values()))
+        used = sorted(met, key=lambda atom: (self._atoms[atom].of_thing, atom))
         places = {atom: place for place, atom in enumerate(used)}
         return {name: _moved(tree, places) for name, tree in trees.items()}, tuple(self._atoms[atom] for atom in used)
 
@@ -250,7 +267,7 @@ class Compiler:
     def _in_units(self, node: Any) -> Tree:
         if _name(node) == "area":
             said, words = "resource in principal.area", ("principal.area",)
-            return self._atom(said, words, lambda q: not units(q.thing).isdisjoint(q.who.scopes))
+            return self._atom(said, words, _in_area)
         wanted = frozenset(_ids(node, _UNIT))
         return self._atom(f"resource in {sorted(wanted)}", (), lambda q: not units(q.thing).isdisjoint(wanted))
 

@@ -14,7 +14,7 @@ import structlog
 
 from ._asked import FULL, PUBLIC, Decision, Shown, Verb
 from ._authz import FOREIGN, Authz, Policy
-from ._residual import Atom, Compiler, Question, Tree, UnknownNode, holds
+from ._residual import Atom, Compiler, Question, Tree, UnknownNode, holds, ways
 
 #: why nothing is permitted: no rule does it; there is no such role, or no such question; Cedar, and what is left of the
 #: rules, disagree or cannot be understood
@@ -37,6 +37,7 @@ class Left:
 class Residue:
     """What is left of all policies for one role, verb and type.
 
+    The first `of_act` atoms are the same for every thing that one act asks about at one time.
     `words`: the attributes at which they may look. `decided`: the answer for each combination of facts that was met.
     `cedar`: those policies, ready to be asked in full.
     """
@@ -49,16 +50,21 @@ class Residue:
     cedar: Any = None
     decided: dict[tuple[bool, ...], Decision] = field(default_factory=dict)
     timed: bool = field(init=False)
-    _asks: tuple[Callable[[Question], bool], ...] = field(init=False)
+    asks: tuple[Callable[[Question], bool], ...] = field(init=False)
+    of_act: int = field(init=False)
+    ways: tuple[str, ...] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        """Note what the facts need."""
-        self._asks = tuple(atom.ask for atom in self.atoms)
+        """Note what the facts need, and by what everything that is permitted can be found (None: by nothing)."""
+        self.asks = tuple(atom.ask for atom in self.atoms)
+        self.of_act = sum(not atom.of_thing for atom in self.atoms)
         self.timed = any(atom.timed for atom in self.atoms)
+        found = [ways(one.tree, self.atoms) for one in self.left if one.permits]
+        self.ways = None if None in found else tuple(sorted(frozenset[str]().union(*(one for one in found if one))))
 
     def facts(self, question: Question) -> tuple[bool, ...]:
         """Return which facts are true."""
-        return tuple([ask(question) for ask in self._asks])
+        return tuple([ask(question) for ask in self.asks])
 
     def satisfied(self, facts: Sequence[bool], *, permits: bool) -> list[Left]:
         """Return the permits, or the forbids, that hold."""
