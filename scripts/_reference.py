@@ -22,6 +22,7 @@ import linli
 from linli.base import Settings, WallClock
 from linli.base.errors import LinliError
 from linli.packs import BUILTIN, Packs
+from linli.trust import Policies
 from linli.vocab import reference_pages, vocabulary
 from linli.web._ngsild import ROUTES
 
@@ -75,6 +76,7 @@ def pages() -> dict[Path, str]:
         REFERENCE / "errors.md": _page("Errors", _errors()),
         REFERENCE / "routes.md": _page("Routes", _routes()),
         REFERENCE / "packs.md": _page("Packs", _packs()),
+        REFERENCE / "rules.md": _page("Rules", _rules()),
         **{REFERENCE / "vocabulary" / name: text for name, text in reference_pages(vocabulary()).items()},
     }
     readme = (ROOT / "README.md").read_text("utf-8")
@@ -112,6 +114,21 @@ def _settings() -> Iterator[str]:
         )
         default = "empty" if one.default == "" else f"`{one.default}`"
         yield _row(f"`{one.name}`", f"`{one.environment}`", default, one.text + choices)
+
+
+def _rules() -> Iterator[str]:
+    yield "Who may see and do what: the Cedar files in `src/linli/trust/policies`. What no rule lets is denied, and what one"
+    yield "of them forbids is denied whatever others let. A rule says how it shows attributes, class by class; where several"
+    yield "let, the more open counts. [Why it is so](../explanation/who-may-see-what.md); `linli trust explain` asks them."
+    yield ""
+    yield from _head("rule", "", "what it says", "personal", "sensitive", "of a child")
+    for rule in Policies(WallClock()).rules():
+        yield _row(
+            f"`{rule.name}`",
+            "lets" if rule.permits else "forbids",
+            rule.says,
+            *(rule.shown if rule.permits else ("",) * 3),
+        )
 
 
 def _errors() -> Iterator[str]:

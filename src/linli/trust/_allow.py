@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from linli.base import MINUTE_US, SECOND_US, Clock
 
 from ._asked import Act, Decision, Principal, Thing, Verb
-from ._authz import FOLDER
+from ._authz import FOLDER, Policy
 from ._residual import Moment, Question, Relation, atoms_of, holds, way
 from ._rules import Residue, Rules
 
@@ -153,6 +153,10 @@ class Policies:
         ]
         rules.sort(key=lambda one: (not one.held, one.permits))
         return Explanation(self.allows(act, verb, thing), tuple(rules))
+
+    def rules(self) -> tuple[Policy, ...]:
+        """Return every rule, by name."""
+        return tuple(self._rules.policies[name] for name in sorted(self._rules.policies))
 
     def changed(self) -> None:
         """Read the policies again and forget every answer. Raises: StartError: one is wrong; the old ones stay."""
