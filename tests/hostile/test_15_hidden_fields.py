@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from ngsild_door import ADMIN, STAFF, START_US, Door, helper
 from subscriber_door import Scene, play
-from two_cities import EAST, PEOPLE, WEST, Probe, cities, urn
+from two_cities import EAST, ENGINE, PEOPLE, WEST, Probe, cities, urn
 
-from linli.base import write_json
-from linli.trust import Principal
+from linli.base import read_json, write_json
+from linli.broker import Draft
+from linli.trust import Act, Principal
+from linli.web._live import Live, Wish
 
 CALL, HELPER = urn("ServiceCall", "west-by-number"), urn("Helper", "west9")
 SPAN = {"timerel": "after", "timeAt": "2020-01-01T00:00:00Z", "timeproperty": "modifiedAt"}
@@ -179,6 +181,32 @@ def test_a_subscriber_from_elsewhere_is_told_of_nothing_whatever_he_asks_for() -
         await node.told(0)
 
     play(story, default_context="linli")
+
+
+# live pages
+
+
+@pytest.mark.parametrize(
+    ("values", "attrs"),
+    [
+        ({"text": "guess"}, None),
+        ({"doneNote": "guess", "callback": "00012345678"}, None),
+        ({"urgency": 2, "text": "guess"}, ["urgency"]),
+        ({"presses": 7}, ["presses"]),
+    ],
+)
+def test_a_live_page_is_not_told_that_something_hidden_changed(values: dict[str, Any], attrs: list[str] | None) -> None:
+    async def story() -> list[bytes]:
+        city, _ = await cities("number")
+        position = await city.broker.log.head()
+        await city.broker.write(ENGINE, [Draft(CALL, "ServiceCall", values)])
+        official = Act(PEOPLE["city_official"], "service")
+        _, events = await Live(city.broker)._batch(official, Wish(frozenset({"ServiceCall"})), position, {})
+        return events
+
+    told = [read_json(one.partition(b"data: ")[2]) for one in asyncio.run(story())]
+    assert [one["attrs"] for one in told] == ([] if attrs is None else [attrs])
+    assert all({"text", "doneNote", "callback"}.isdisjoint(one["entity"]) for one in told)
 
 
 # errors

@@ -106,6 +106,17 @@ class ReadingDoor(AuditingDoor):
             self._take_look(looks, hit, opened)
         return rendered(shown, hit.stored.created_us, hit.stored.modified_us, terms or self.contexts.default, how)
 
+    async def get_news(
+        self, act: Act, entity_id: str, changed: Sequence[str], *, looks: Looks
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Return an entity as `get` does, and of the attributes that changed those of which `act` may know.
+
+        Raises: ResourceNotFound: it is not there, or `act` may not know of it.
+        """
+        hit = await self._found(act, entity_id, None)
+        shown = await self.get(act, entity_id, simplified=True, looks=looks)
+        return shown, self._sight.shows(hit.doc or decoded(hit.stored), changed, hit.decision, act)
+
     async def get_bytes(
         self, act: Act, entity_id: str, terms: Terms, projection: Projection, *, types: Node | None = None
     ) -> bytes:

@@ -6,7 +6,7 @@ what is hidden is already gone, so no operator can tell a hidden attribute from 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -98,6 +98,22 @@ class Sight:
         if len(judged) == len(doc["attrs"]):
             return Seen(doc, doc, opened=opened)
         return Seen({**doc, "attrs": shown}, {**doc, "attrs": judged}, frozenset(withheld), opened)
+
+    def shows(self, doc: Doc, names: Iterable[str], decision: Decision, act: Act) -> list[str]:
+        """Return those of some attributes, by short name, of which `act` may know, whether they stand there or are gone."""
+        entity_type = self.names.type_of(doc["type"])
+        if decision.shown == FULL and entity_type is None:
+            return list(names)
+        grounds = self._grounds(act, entity_type, doc)
+        seen: list[str] = []
+        for name in names:
+            attribute = None if entity_type is None else entity_type.attributes.get(name)
+            if grounds is not None and attribute is not None and not grounds.opens(attribute):
+                continue
+            share = _share(attribute, _class_of(attribute, grounds), decision.shown, act.purpose, "apply")
+            if share in ("open", "masked") or name == "scope":
+                seen.append(name)
+        return seen
 
     def _grounds(self, act: Act, entity_type: EntityType | None, doc: Doc) -> Grounds | None:
         if self._persons is None or entity_type is None:

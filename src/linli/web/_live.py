@@ -156,11 +156,14 @@ class Live:
     async def _visible(self, looks: Looks, row: LogRow) -> dict[str, object] | None:
         """Return the event for a row, or None when this reader may not know of it."""
         entity: object = None
+        changed = list(row.attrs)
         if row.kind != "delete":
             try:
-                entity = await self._broker.get(looks.act, row.entity_id, simplified=True, looks=looks)
+                entity, changed = await self._broker.get_news(looks.act, row.entity_id, row.attrs, looks=looks)
             except LinliError:
                 return None
+            if row.attrs and not changed:
+                return None  # what changed is hidden from this reader, and so is that it did
         elif looks.act.who.role not in ("operator", "engine"):
             return None
-        return {"seq": row.seq, "id": row.entity_id, "type": row.type, "attrs": list(row.attrs), "entity": entity}
+        return {"seq": row.seq, "id": row.entity_id, "type": row.type, "attrs": changed, "entity": entity}
