@@ -139,7 +139,7 @@ def test_two_helpers_accept_at_once_and_exactly_one_has_the_call() -> None:
             return_exceptions=True,
         )
         assert [one for one in answers if one == call_id] == [call_id]
-        assert [type(one) for one in answers if one != call_id] == [OfferGone, OfferGone]
+        assert [type(one) for one in answers if one != call_id] == [OfferGone, ResourceNotFound]
 
     run(story())
 
@@ -583,7 +583,7 @@ def test_only_a_helper_himself_moves_and_changes_his_duty() -> None:
         await town.dispatch.move_helper(helper, helper.who.id, 117.001, 36.001)
         view = await town.dispatch.helper_view(helper, helper.who.id)
         assert view["position"] == {"lon": 117.001, "lat": 36.001}
-        with pytest.raises(NotAllowed):
+        with pytest.raises(ResourceNotFound):
             await town.dispatch.move_helper(other, helper.who.id, 117.0, 36.0)
         with pytest.raises(BadRequestData):
             await town.dispatch.set_duty(helper, helper.who.id, "asleep")

@@ -33,6 +33,7 @@ CONFIRM_US = 24 * 60 * MINUTE_US
 REOPEN_US = 15 * 24 * 60 * MINUTE_US
 RACES_MAX = 8
 KEYS_KEPT = 10_000
+#: who presses for other people, from one desk for many places
 STAFF = frozenset({"community_worker", "seat", "officer", "dispatcher", "operator", "engine"})
 BEFORE_DOOR = WAITING | {"accepted", "enRoute"}
 DUTIES = ("ready", "off", "rest")
@@ -159,7 +160,7 @@ class Commands:
     async def accept(self, act: Act, offer_id: str) -> str:
         """Take the offered call; return its id.
 
-        Raises: OfferGone: answered, timed out, withdrawn, or never the asker's. ResourceNotFound.
+        Raises: OfferGone: answered, timed out, withdrawn, or for somebody else. ResourceNotFound: not his to know of.
         """
 
         async def once(deeds: Deeds) -> str:
@@ -204,9 +205,10 @@ class Commands:
         if plain is None or plain.type != "Offer":
             raise ResourceNotFound("There is no such offer.")
         offer = Offer.read(plain)
+        if not self._may(act, "act", Thing("Offer", plain.scopes, offered=(offer.helper,))):
+            raise ResourceNotFound("There is no such offer.")
         if act.who.id != offer.helper and act.who.role not in ("operator", "engine"):
-            raise OfferGone
-        self._must(act, "act", Thing("Offer", plain.scopes, offered=(offer.helper,)))
+            raise OfferGone  # the desk sees it, and asks another by hand instead
         if offer.answer != "open" or offer.expires_us <= self._rooms.clock.now_us():
             raise OfferGone
         return offer, await self._call(offer.call)
@@ -317,7 +319,7 @@ class Commands:
         sheet.enter("cancelled", deeds.now_us)
 
     async def _false_alarm(self, act: Act, call: Call, body: Mapping[str, Any], deeds: Deeds) -> None:
-        if act.who.role not in STAFF and call.state != "onSite":
+        if not self.is_desk(act, call) and call.state != "onSite":
             raise NotNow("Only whoever has met the person can say that it was a false alarm.")
         sheet = await self._end(call, deeds)
         if reason := said(body, "reason", 500):
@@ -421,7 +423,8 @@ class Commands:
         plain = await self._rooms.broker.read(ENGINE, helper_id)
         if plain is None or plain.type != "Helper":
             raise ResourceNotFound("There is no such helper.")
-        self._must(act, "act", Thing("Helper", plain.scopes, (helper_id,)))
+        if not self._may(act, "act", Thing("Helper", plain.scopes, (helper_id,))):
+            raise ResourceNotFound("There is no such helper.")
         return plain
 
     # inside
@@ -458,15 +461,22 @@ class Commands:
         return plain.values if plain is not None else None
 
     def _must(self, act: Act, verb: Verb, thing: Thing) -> None:
-        if not self._rooms.allow.allows(act, verb, thing).ok:
+        if not self._may(act, verb, thing):
             raise NotAllowed
+
+    def _may(self, act: Act, verb: Verb, thing: Thing) -> bool:
+        return self._rooms.allow.allows(act, verb, thing).ok
+
+    def is_desk(self, act: Act, call: Call) -> bool:
+        """Tell whether the asker takes steps for everybody where a call is, whoever else he may be in it."""
+        return self._may(act, "act", Thing("ServiceCall", call.scopes))
 
     def _sides(self, act: Act, call: Call, *, must: bool = True) -> frozenset[str]:
         """Return on which sides of the call the asker stands.
 
         Raises: ResourceNotFound: he may not even know that it exists.
         """
-        if not self._rooms.allow.allows(act, "act", thing_of(call)).ok:
+        if not self._may(act, "act", thing_of(call)):
             if must:
                 raise ResourceNotFound("There is no such call.")
             return frozenset()
@@ -476,7 +486,7 @@ class Commands:
             sides.add("caller")
         if who == call.assigned:
             sides.add("helper")
-        if act.who.role in STAFF:
+        if self.is_desk(act, call):
             sides.add("worker")
         if act.who.role in ("operator", "engine"):
             sides |= {"caller", "helper"}

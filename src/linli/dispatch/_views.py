@@ -20,7 +20,7 @@ from linli.broker import Looks, Plain
 from linli.trust import FULL, Act, Thing
 
 from . import _reasons, _wording
-from ._commands import CONFIRM_US, STAFF, Commands, Rooms, thing_of
+from ._commands import CONFIRM_US, Commands, Rooms, thing_of
 from ._driver import ENGINE, Driver
 from ._entities import OPEN_STATES, OVER, TAKEN, WAITING, Call, Helper, Offer
 
@@ -159,7 +159,7 @@ class Views:
         shown = self._rooms.allow.allows(act, "read", thing_of(call)).shown
         if shown != FULL:
             return frozenset()
-        return frozenset({"place", "names", "all"} if act.who.role in STAFF else {"place", "names"})
+        return frozenset({"place", "names", "all"} if self._commands.is_desk(act, call) else {"place", "names"})
 
     async def _open_offer(self, call: Call) -> Offer | None:
         if not call.offered_to or not call.offers:
@@ -255,8 +255,9 @@ class Views:
         if plain is None or plain.type != "ServiceCall":
             raise ResourceNotFound("There is no such call.")
         call = Call.read(plain)
-        decision = self._rooms.allow.allows(act, "act", thing_of(call))
-        if not decision.ok or act.who.role not in STAFF:
+        if not self._rooms.allow.allows(act, "read", thing_of(call)).ok:
+            raise ResourceNotFound("There is no such call.")
+        if not self._commands.is_desk(act, call):
             raise NotAllowed("Only a worker of this area sees who could go.")
         machine, now = self._driver.machine, self._now()
         sight = machine.sight(call, now)
