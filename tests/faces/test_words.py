@@ -35,8 +35,8 @@ def test_every_text_of_the_faces_is_asked_for():
     idle = []
     for key in (key.removeprefix("face.") for key in texts("zh") if key.startswith("face.")):
         section, _, name = key.partition(".")
-        stem = re.sub(r"\w+$", "", name)
-        starts = [f"{section}.", *([f"{section}.{stem}"] if stem else [])]
+        stems = {re.sub(ending, "", name) for ending in (r"[A-Za-z0-9]+$", r"\w+$")}
+        starts = {f"{section}.{stem}" for stem in stems}
         built = [start + end for start in starts for end in ("${", "' ~", "{")]
         if f"{section}.{name}" not in source and not any(mark in source for mark in built) and ".state." not in key:
             idle.append(key)
