@@ -96,14 +96,14 @@ def known(one: Stored, until_us: int | None = None) -> Known:
 def test_kept_answers_are_of_one_version_and_do_not_grow_without_end() -> None:
     answers = Answers(10_000)
     first = known(stored("a"))
-    answers.keep("default", stored("a"), first, way=1, answer=b"x")
+    answers.keep("default", stored("a"), first, way=1, answer=b"x", opened=frozenset())
     assert answers.known("default", stored("a"), 0) is first
     assert first.views == {1: b"x"}
     assert answers.known("default", stored("a", version=2), 0) is None
     assert answers.known("default", stored("a", row=2), 0) is None
     assert answers.known("other", stored("a"), 0) is None
     for n in range(100):
-        answers.keep("default", stored(f"e{n}"), known(stored(f"e{n}")), way=1, answer=b"y" * 500)
+        answers.keep("default", stored(f"e{n}"), known(stored(f"e{n}")), way=1, answer=b"y" * 500, opened=frozenset())
     kept = [n for n in range(100) if answers.known("default", stored(f"e{n}"), 0)]
     assert kept == list(range(100 - len(kept), 100))
     assert 5 < len(kept) < 20
@@ -125,5 +125,5 @@ def test_ways_of_asking_are_never_taken_for_each_other() -> None:
     assert answers.way(("a", 1)) not in {first, *others}
     entity = known(stored("a"))
     for way in range(VIEWS_MAX + 2):
-        answers.keep("default", stored("a"), entity, way=way, answer=b"x")
+        answers.keep("default", stored("a"), entity, way=way, answer=b"x", opened=frozenset())
     assert list(entity.views) == list(range(2, VIEWS_MAX + 2))
