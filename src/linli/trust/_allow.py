@@ -25,6 +25,8 @@ from ._rules import Residue, Rules
 _DAY_US = 24 * 60 * MINUTE_US
 #: of a question to which no moment matters
 NO_MOMENT = Moment(0, 0, 0)
+#: for facts that hang on the asker alone
+_NOTHING = Thing("")
 NOBODY = Act(Principal("nobody", "nobody"))
 _PERSONAL: frozenset[Relation] = frozenset({"owners", "offered", "workers"})
 
@@ -133,7 +135,7 @@ class Policies:
         moment = self._moment() if residue.timed else NO_MOMENT
         if residue.ways is None:
             return Filter(act, moment, residue, None)
-        nothing = Question(act.who, Thing(type_name), act, moment)
+        nothing = Question(act.who, _NOTHING, act, moment)
         reaches = (Reach(one.relation, tuple(filter(None, one.fact(nothing)))) for one in map(way, residue.ways))
         return Filter(act, moment, residue, tuple(one for one in reaches if one.values))
 
@@ -168,7 +170,7 @@ class Policies:
     def _prepared(self, act: Act, verb: Verb, type_name: str) -> _Asked:
         """Return what is the same for every thing of a type about which an act asks: lists ask about many at once."""
         residue = self._rules.residue(act.who.role, verb, type_name)
-        question = Question(act.who, Thing(type_name), act, NO_MOMENT)
+        question = Question(act.who, _NOTHING, act, NO_MOMENT)
         facts = tuple([ask(question) for ask in residue.asks[: residue.of_act]])
         return _Asked(act, verb, type_name, residue, facts, residue.asks[residue.of_act :])
 
