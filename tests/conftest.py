@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,6 +33,13 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("shared"):
             item.add_marker(absent)
+
+
+@pytest.fixture(autouse=True)
+def _the_log_ends_with_the_test():
+    """Let no test write to the terminal of one before it: the command line points the log at what stood there then."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
