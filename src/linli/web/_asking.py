@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -30,10 +30,11 @@ ADDRESS = setting(
 
 COOKIE = "linli_login"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+_LOGIN_ID = "linli.login_id"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Headers = Mapping[bytes, bytes]
-Scope = Mapping[str, Any]
+Scope = MutableMapping[str, Any]
 
 
 SignIn = Literal["accounts", "open", "demo"]
@@ -98,19 +99,20 @@ class Asking:
 
     def is_fresh(self, scope: Scope, headers: Headers) -> bool:
         """Tell whether memory may be trusted about who asks."""
-        credential = self.credential(scope, headers)
-        return credential is None or self.identity.logins.is_fresh(self.identity.login_id(credential))
+        login_id = self._login_id(scope, headers)
+        return login_id is None or self.identity.logins.is_fresh(login_id)
 
     async def refresh(self, scope: Scope, headers: Headers) -> None:
         """Read the sign-in that a request shows."""
-        credential = self.credential(scope, headers)
-        if credential is not None:
-            await self.identity.logins.refresh(self.identity.login_id(credential))
+        login_id = self._login_id(scope, headers)
+        if login_id is not None:
+            await self.identity.logins.refresh(login_id)
 
     def still(self, scope: Scope, headers: Headers) -> Callable[[], Awaitable[bool]]:
         """Return what says, also much later, whether whoever asks may go on: nobody signed in, or still signed in."""
 
         async def may_go_on() -> bool:
+            scope.pop(_LOGIN_ID, None)  # a token of ten minutes may be over by now
             if not self.is_fresh(scope, headers):
                 await self.refresh(scope, headers)
             return self.login(scope, headers) is not None
@@ -119,8 +121,16 @@ class Asking:
 
     def login(self, scope: Scope, headers: Headers) -> Login | None:
         """Return the sign-in of a request; None when it shows none that stands."""
-        credential = self.credential(scope, headers)
-        return None if credential is None else self.identity.logins.held(self.identity.login_id(credential))
+        login_id = self._login_id(scope, headers)
+        return None if login_id is None else self.identity.logins.held(login_id)
+
+    def _login_id(self, scope: Scope, headers: Headers) -> str | None:
+        """Return the id of the sign-in that a request shows; it is worked out once and stands in the scope from then on."""
+        if _LOGIN_ID not in scope:
+            credential = self.credential(scope, headers)
+            scope[_LOGIN_ID] = None if credential is None else self.identity.login_id(credential)
+        login_id: str | None = scope[_LOGIN_ID]
+        return login_id
 
     def act(self, scope: Scope, headers: Headers | None = None) -> Act:
         """Return who acts and for what purpose; nobody signed in is a caller.
