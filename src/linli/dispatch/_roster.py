@@ -112,10 +112,6 @@ class Roster:
         active = [s for s in self._shifts.get(helper_id, {}).values() if s.from_us <= now_us < s.to_us]
         return min(active, key=lambda s: (s.from_us, s.id), default=None)
 
-    def next_turn_us(self) -> int | None:
-        """Return when the next shift begins or ends."""
-        return self._turns[0][0] if self._turns else None
-
     # questions over all slots; each answer has shape (size,)
 
     def order(self) -> Slots:

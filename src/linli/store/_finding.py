@@ -87,10 +87,6 @@ class Finder:
         """Return how to find one page."""
         return _answered(self.planning(tenant, find, after), probe)
 
-    def plan_count(self, tenant: str, find: Find, probe: Probe) -> Plan:
-        """Return how to count all."""
-        return _answered(self.planning_count(tenant, find), probe)
-
     def planning(self, tenant: str, find: Find, after: int) -> Planning:
         """Plan how to find one page."""
         plan = yield from self._planning(tenant, find, after)

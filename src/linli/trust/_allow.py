@@ -124,11 +124,6 @@ class Policies:
         reaches = self.filter(act, verb, type_name).reaches
         return reaches is not None and all(one.relation in _PERSONAL for one in reaches)
 
-    def may_ever(self, act: Act, verb: Verb, type_name: str) -> bool:
-        """Tell whether there can be anything of this type to which `act` may do `verb`."""
-        residue = self._rules.residue(act.who.role, verb, type_name)
-        return any(one.permits and one.tree is not False for one in residue.left)
-
     def filter(self, act: Act, verb: Verb, type_name: str) -> Filter:
         """Return which things of a type `act` may do `verb` to, before any of them is known."""
         residue = self._rules.residue(act.who.role, verb, type_name)

@@ -62,8 +62,3 @@ class Delegations:
             one.principal == principal and one.for_whom == for_whom and (purpose is None or purpose in one.purposes)
             for one in self.of(tenant, principal, now_us)
         )
-
-    def is_guardian(self, tenant: str, principal: str, of_whom: str, now_us: int) -> bool:
-        """Tell whether somebody is the guardian of another now."""
-        mandates = self.of(tenant, principal, now_us)
-        return any(one.kind == "guardian" and (one.principal, one.for_whom) == (principal, of_whom) for one in mandates)
