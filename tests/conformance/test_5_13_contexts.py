@@ -257,7 +257,13 @@ def test_5_13_1_a_copy_outlives_the_process() -> None:
     use(door, URL)
     elsewhere.pages.clear()
     door.broker = Broker(
-        door.store, vocabulary(), Policies(door.clock), door.clock, ids=Ids("370102"), home_scope=HOME, default_context="core"
+        door.store,
+        vocabulary(),
+        Policies(door.clock),
+        door.clock,
+        ids=Ids("370102"),
+        home_scope=HOME,
+        default_context="core",
     )
     door.app = NgsiLd(door.broker, lambda _: Act(door.who))
     assert use(door, URL, 2).status == 201

@@ -59,6 +59,25 @@ def base_url(tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def open_url(tmp_path_factory) -> Iterator[str]:
+    """A node on which nobody signs in."""
+    subprocess.run([ROOT / "scripts" / "faces"], check=True, timeout=300)
+    folder = tmp_path_factory.mktemp("open")
+    with subprocess.Popen(
+        [sys.executable, "-m", "linli", "serve", "--open", "--port", "0", "--data", str(folder)],
+        stdout=subprocess.PIPE, text=True,
+    ) as node:  # fmt: skip
+        guard = threading.Timer(60, node.kill)
+        guard.start()
+        line = node.stdout.readline()
+        guard.cancel()
+        assert line.startswith("ready ")
+        yield line.split()[1]
+        node.terminate()
+        node.wait(30)
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless; software WebGL draws the maps."""
     chromium = shutil.which("chromium")

@@ -1,11 +1,8 @@
-"""Every page of a node, in a real browser: under its policy nothing is reported, nothing foreign asked for."""
+"""Every page of a node without sign-in, in a real browser: it says so, and under its policy nothing is reported."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +10,8 @@ import pytest
 from conftest import Opening
 from playwright.sync_api import Browser
 from test_headers import a_node, ask, declared
+
+from linli.base import texts
 
 ROOT = Path(__file__).resolve().parents[2]
 #: every route without a blank in its path that shows a page where nobody signs in
@@ -32,24 +31,6 @@ def test_no_page_is_forgotten_here(tmp_path: Path) -> None:
         return {path for path, kind in shown.items() if kind.startswith("text/html")}
 
     assert asyncio.run(found()) == set(PAGES)
-
-
-@pytest.fixture(scope="module")
-def open_url(tmp_path_factory) -> Iterator[str]:
-    subprocess.run([ROOT / "scripts" / "faces"], check=True, timeout=300)
-    folder = tmp_path_factory.mktemp("policy")
-    with subprocess.Popen(
-        [sys.executable, "-m", "linli", "serve", "--open", "--port", "0", "--data", str(folder)],
-        stdout=subprocess.PIPE, text=True,
-    ) as node:  # fmt: skip
-        guard = threading.Timer(60, node.kill)
-        guard.start()
-        line = node.stdout.readline()
-        guard.cancel()
-        assert line.startswith("ready ")
-        yield line.split()[1]
-        node.terminate()
-        node.wait(30)
 
 
 @pytest.fixture
@@ -82,3 +63,20 @@ def test_what_a_page_must_not_do_is_stopped_and_reported(opening: Opening) -> No
     )
     assert page.evaluate("window.injected") is None
     assert any("script-src" in complaint for complaint in opening.watch.complaints)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_of_an_open_node_says_that_nobody_signs_in(
+    open_url: str, browser: Browser, path: str, language: str
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 844})
+    try:
+        page.goto(f"{open_url}{path}?lang={language}", wait_until="load")
+        bar = page.locator(".open-bar")
+        assert bar.inner_text().strip() == texts(language)["face.shared.open"]
+        assert bar.is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    finally:
+        page.close()
