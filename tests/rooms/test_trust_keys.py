@@ -148,6 +148,25 @@ async def test_copies_are_made_once_a_day_and_kept_for_seven(tmp_path: Path) -> 
     assert made == [AT_US + day * DAY_US for day in range(3, 10)]
 
 
+async def test_what_another_process_destroys_while_a_copy_is_made_is_gone_from_the_copy(tmp_path: Path) -> None:
+    one, other = opened(tmp_path), opened(tmp_path)
+    for number in range(20):
+        subject = f"{ANNA}:{number}"
+        row = one.row(one.subject_key("default", subject).kid)
+        assert row is not None
+        await asyncio.gather(one.tend_copies(), other.destroy("default", subject))
+        (copy,) = files(tmp_path, "keys.db.copy-*[0-9]")
+        assert row.wrapped not in copy.read_bytes()
+        copy.unlink()
+
+
+async def test_a_closed_book_makes_no_copy(tmp_path: Path) -> None:
+    book = KeyBook.open(tmp_path / "keys.db", sync="off")
+    book.close()
+    book.tend_copies(AT_US)
+    assert not files(tmp_path, "keys.db.copy-*")
+
+
 async def test_a_copy_takes_the_place_of_a_book_that_was_lost(tmp_path: Path) -> None:
     keys = opened(tmp_path)
     kid = keys.subject_key("default", ANNA).kid

@@ -60,6 +60,7 @@ class KeyBook:
         self._writing = writing
         self._reader = reader
         self._lock = threading.Lock()
+        self._closed = False
         self._turn = 0
 
     @classmethod
@@ -157,35 +158,47 @@ class KeyBook:
     def tend_copies(self, now_us: int) -> None:
         """Make a copy when the newest is a day old, and delete those that are older than seven days.
 
+        A copy has its name before anybody may destroy a key: what is destroyed is destroyed in every copy. Once the book
+        is closed, nothing happens.
         Raises: StoreFailed: the disk refuses.
         """
         try:
-            for copy in self.copies():
-                if not now_us - COPY_KEPT_US < _made_us(copy) <= now_us:
-                    copy.unlink(missing_ok=True)
-            kept = self.copies()
-            if not kept or now_us - _made_us(kept[-1]) >= COPY_EACH_US:
-                self._copy(self._path.with_name(f"{self._path.name}.copy-{now_us:020d}"))
+            with self._lock:
+                if self._closed:
+                    return
+                self._writing.execute("BEGIN IMMEDIATE")  # other processes wait as well before they destroy
+                try:
+                    self._tend_copies(now_us)
+                finally:
+                    self._writing.execute("ROLLBACK")
         except (OSError, apsw.Error) as error:
             raise StoreFailed("The key book cannot be copied.", reason=str(error)) from error
 
     def close(self) -> None:
         """Close the file."""
         with self._lock:
+            self._closed = True
             self._reader.close()
             self._writing.close()
+
+    def _tend_copies(self, now_us: int) -> None:
+        for copy in self.copies():
+            if not now_us - COPY_KEPT_US < _made_us(copy) <= now_us:
+                copy.unlink(missing_ok=True)
+        kept = self.copies()
+        if not kept or now_us - _made_us(kept[-1]) >= COPY_EACH_US:
+            self._copy(self._path.with_name(f"{self._path.name}.copy-{now_us:020d}"))
 
     def _copy(self, target: Path) -> None:
         part = target.with_name(target.name + ".part")
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
-        with self._lock:
-            copy = apsw.Connection(str(part))
-            try:
-                with copy.backup("main", self._writing, "main") as backup:
-                    backup.step()
-                _run(copy, "PRAGMA journal_mode=DELETE")
-            finally:
-                copy.close()
+        copy = apsw.Connection(str(part))
+        try:
+            with copy.backup("main", self._reader, "main") as backup:
+                backup.step()
+            _run(copy, "PRAGMA journal_mode=DELETE")
+        finally:
+            copy.close()
         part.rename(target)
 
     def _empty_wal(self) -> None:
