@@ -38,12 +38,13 @@ export function askingHeaders(watch) {
 /**
  * Asks the API.
  * @param {string} path
- * @param {{method?: string, body?: unknown, watch?: string, key?: string}} [how]
+ * @param {{method?: string, body?: unknown, watch?: string, key?: string, purpose?: string}} [how] `purpose`: what personal data are asked for
  */
-export async function ask(path, { method = 'GET', body, watch, key } = {}) {
+export async function ask(path, { method = 'GET', body, watch, key, purpose } = {}) {
   const headers = askingHeaders(watch);
   if (body !== undefined) headers['content-type'] = 'application/json';
   if (key) headers['idempotency-key'] = key;
+  if (purpose) headers['linli-purpose'] = purpose;
   let response;
   try {
     response = await fetch(path, {

@@ -7,6 +7,7 @@ import { h, put, say } from '../shared/dom.js';
 import { icon, kindIcon } from '../shared/icons.js';
 import { gently } from '../shared/live.js';
 import { atTime, countdown, span, until } from '../shared/time.js';
+import { maskedPart } from './masked.js';
 import { own, t } from '../shared/words.js';
 
 const REFETCH_MS = 800;
@@ -14,7 +15,7 @@ const REFETCH_MS = 800;
 /** Makes the pane. `show(id)` turns it to a call; `refresh()` reads the call again; `times()` moves the countdowns. */
 export function makeDetail({ node, onChange }) {
   const view = h('section.detail', { 'aria-label': t('worker.detail'), tabindex: '-1' }, h('p.empty', null, t('worker.choose')));
-  const pane = { id: '', call: null, shown: '', node, view, onChange, candidates: null, picking: false, sure: false, fault: '', map: null, making: null };
+  const pane = { id: '', call: null, shown: '', node, view, onChange, candidates: null, picking: false, sure: false, fault: '', map: null, making: null, masked: new Map() };
   pane.fetch = gently(async () => {
     const { id } = pane;
     if (!id) return;
@@ -30,7 +31,7 @@ export function makeDetail({ node, onChange }) {
     view,
     show(id) {
       if (pane.id !== id) {
-        Object.assign(pane, { id, call: null, shown: '', candidates: null, picking: false, sure: false, fault: '' });
+        Object.assign(pane, { id, call: null, shown: '', candidates: null, picking: false, sure: false, fault: '', masked: new Map() });
         view.scrollTop = 0;
       }
       pane.fetch();
@@ -53,7 +54,7 @@ function render(pane, call) {
   pane.shown = signature;
   const focused = document.activeElement?.dataset?.do;
   put(pane.view, headPart(pane, call), nextPart(pane, call), tools(pane, call), pane.picking && candidatesPart(pane, call),
-    helperPart(call), whyPart(call), call.text && h('blockquote', null, call.text), mapPart(pane, call), storyPart(call));
+    personPart(pane, call), helperPart(pane, call), whyPart(call), call.text && h('blockquote', null, call.text), mapPart(pane, call), storyPart(call));
   if (focused) pane.view.querySelector(`[data-do="${focused}"]`)?.focus();
   times(pane);
 }
@@ -156,13 +157,24 @@ function excludedWords(excluded) {
   return rows.length > 0 && h('p.muted', null, t('worker.excluded'), ' ', rows.map(([why, n]) => `${t(`worker.why.${why}`)} ${n}`).join(' · '));
 }
 
-function helperPart(call) {
+/** Who is helped, as far as this desk may know: masked, and in clear for a reason. */
+function personPart(pane, call) {
+  return call.person?.startsWith('urn:ngsi-ld:Resident:') && masked(pane, call.person);
+}
+
+function masked(pane, id) {
+  if (!pane.masked.has(id)) pane.masked.set(id, maskedPart(id));
+  return pane.masked.get(id);
+}
+
+function helperPart(pane, call) {
   if (!call.helper) return null;
   const { name, badge, organization, area, etaAt, mode } = call.helper;
   const coming = ['accepted', 'enRoute'].includes(call.state) && etaAt;
   return h('div.card.who', null, icon('person'), h('div', null, h('p.name', null, own(name), badge && !own(name).includes(badge) && h('span.badge', null, badge)),
     h('p', null, [own(organization), own(area?.name), mode && t(`worker.mode.${mode}`)].filter(Boolean).join(' · ')),
-    coming && h('p', null, t('worker.expected', { time: atTime(etaAt), span: span(Math.max(0, until(etaAt))) }))));
+    coming && h('p', null, t('worker.expected', { time: atTime(etaAt), span: span(Math.max(0, until(etaAt))) })),
+    call.helper.id && masked(pane, call.helper.id)));
 }
 
 function whyPart(call) {

@@ -44,11 +44,13 @@ from linli.web import (
     HOSTS,
     PROXIES,
     SIGN_IN,
+    UNMASK_H,
     Asking,
     BrokerApp,
     BrokerDoors,
     Doors,
     Health,
+    Hourly,
     Limits,
     Live,
     Person,
@@ -150,6 +152,7 @@ class Node:
         await self.dispatch.stop()
         await self.broker.stop()
         await self.live.stop()
+        await self.doors.asking.identity.settled()
         await self.egress.close()
         await self.resealing.stop()
         await self.notary.stop()
@@ -162,6 +165,7 @@ class Node:
         await self.web.idle()
         await self.dispatch.settled()
         await self.live.settled()
+        await self.doors.asking.identity.settled()
         await self.broker.settled()
 
     async def next_due_us(self) -> int | None:
@@ -240,6 +244,7 @@ async def build(plan: Plan) -> Node:
         name=plan.name or {"zh": settings[NODE_NAME_ZH], "en": settings[NODE_NAME_EN]},
         phone=plan.phone or settings[NODE_PHONE],
         health=Health(broker, lambda: store.trouble, _limits(settings), behind, open=sign_in == "open"),
+        unmasks=Hourly(settings[UNMASK_H], time.monotonic),
         zone=_zone(settings[NODE_ZONE]),
         people=plan.people,
         limits=_rates(settings, sign_in),
@@ -286,6 +291,7 @@ class BrokerNode:
     async def stop(self) -> None:
         """Stop in order: engines, what goes out, store."""
         await self.broker.stop()
+        await self.doors.asking.identity.settled()
         await self.egress.close()
         await self.resealing.stop()
         await self.notary.stop()

@@ -7,52 +7,19 @@ import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import orjson
 import pytest
-from town import WEST, Town, a_town, link, prop, scope_of, word
+from persons import PERSON, Person, a_resident
+from town import WEST, Town, a_town, scope_of
 
 from linli.broker import Draft
-from linli.client import Answer, DirectTransport
-from linli.trust import AT_HOME, Act, Principal, is_receipt
+from linli.client import DirectTransport
+from linli.trust import Act, Principal, is_receipt
 
-PERSON = "urn:ngsi-ld:Resident:990101000000:01JTESTRES1DENT00000000001"
 SPOUSE = "urn:ngsi-ld:Resident:990101000000:01JTESTRES1DENT00000000002"
 SIGNS = "urn:ngsi-ld:VitalObserved:990101000000:01JTESTS1GNS000000000001"
 DOCTOR = Act(Principal("account:doctor", "doctor", (scope_of(WEST),)), "medical")
-FORM = "application/x-www-form-urlencoded"
-
-
-def a_resident(person: str, name: str) -> dict[str, Any]:
-    said = {"fullName": prop(name), "telephone": prop("13800005678"), "ageBand": word("a60to79")}
-    home = link("urn:ngsi-ld:Area:" + WEST)
-    return {"id": person, "type": "Resident", "scope": scope_of(WEST), **said, "homeArea": home}
-
-
-class Person:
-    """Somebody who is signed in and asks for pages and answers."""
-
-    def __init__(self, town: Town, person: str, role: str = "resident") -> None:
-        self._line = DirectTransport(town.node.web)
-        self._town, self._who = town, Principal(person, role, (scope_of(WEST),))
-        self._token = ""
-
-    async def ask(self, method: str, path: str, body: bytes = b"", kind: str = "application/json") -> Answer:
-
-        if not self._token:
-            self._token = await self._town.node.doors.asking.identity.logins.open(self._who, "demo", AT_HOME)
-        headers = {"authorization": f"Bearer {self._token}", "accept-language": "en", "content-type": kind}
-        return await self._line.ask(method, path, headers, body)
-
-    async def get(self, path: str) -> Any:
-        return orjson.loads((await self.ask("GET", path)).body)
-
-    async def post(self, path: str, **said: object) -> Answer:
-        return await self.ask("POST", path, orjson.dumps(said))
-
-    async def form(self, path: str, **said: str) -> Answer:
-        return await self.ask("POST", path, urlencode(said).encode(), FORM)
 
 
 def told(story: Callable[[Town, Person], Awaitable[None]], folder: Path) -> None:

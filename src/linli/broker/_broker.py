@@ -11,6 +11,7 @@ from ._forgetting import ForgettingDoor
 from ._keeping import KeepingDoor
 from ._maps import MapDoor
 from ._purging import PurgeDoor
+from ._unmasking import UnmaskingDoor
 from ._watching import WatchingDoor
 
 
@@ -24,6 +25,7 @@ class Broker(
     ContextDoor,
     MapDoor,
     FiguresDoor,
+    UnmaskingDoor,
     AuditingDoor,
 ):
     """NGSI-LD over a store, under trust; see the room's door for how a thing travels through it."""

@@ -17,7 +17,7 @@ import structlog
 from linli.base import DEGREE_M, SECOND_US, from_wire_time, to_wire_time
 from linli.base.errors import Busy, InvalidRequest, NotAllowed, ResourceNotFound, StoreFailed
 from linli.broker import Looks, Plain
-from linli.trust import FULL, Act, Thing
+from linli.trust import FULL, Act
 
 from . import _reasons, _wording
 from ._commands import CONFIRM_US, Commands, Rooms, thing_of
@@ -50,8 +50,7 @@ class Views:
         if plain is None or plain.type != "ServiceCall":
             raise ResourceNotFound("There is no such call.")
         call = Call.read(plain)
-        if not self._rooms.allow.allows(act, "read", thing_of(call)).ok:
-            raise ResourceNotFound("There is no such call.")
+        self._must_see(act, call)
         looks = _looks(act)
         view = await self._call(looks, call, plain.values)
         await self._witness(looks, "read")
@@ -138,6 +137,8 @@ class Views:
             view["place"] = {"lon": call.place.lon, "lat": call.place.lat}
             view["text"] = call.text
             self._look(looks, call)
+        if "all" in shown:
+            view["person"] = call.for_whom or call.caller
         return view
 
     def _look(self, looks: Looks, call: Call) -> None:
@@ -244,6 +245,12 @@ class Views:
             facts |= {"at_us": max(due, self._now()), "to": ladder[told].to}
         return facts
 
+    def _must_see(self, act: Act, call: Call) -> None:
+        thing = thing_of(call)
+        if not self._rooms.allow.allows(act, "read", thing).ok:
+            self._rooms.broker.refused(act, "read", thing)
+            raise ResourceNotFound("There is no such call.")
+
     # candidates
 
     async def candidates(self, act: Act, call_id: str) -> dict[str, Any]:
@@ -255,9 +262,9 @@ class Views:
         if plain is None or plain.type != "ServiceCall":
             raise ResourceNotFound("There is no such call.")
         call = Call.read(plain)
-        if not self._rooms.allow.allows(act, "read", thing_of(call)).ok:
-            raise ResourceNotFound("There is no such call.")
+        self._must_see(act, call)
         if not self._commands.is_desk(act, call):
+            self._rooms.broker.refused(act, "act", thing_of(call))
             raise NotAllowed("Only a worker of this area sees who could go.")
         machine, now = self._driver.machine, self._now()
         sight = machine.sight(call, now)
@@ -287,13 +294,7 @@ class Views:
 
         Raises: ResourceNotFound: there is none, or none of the asker's own.
         """
-        plain = await self._rooms.broker.read(ENGINE, helper_id)
-        if (
-            plain is None
-            or plain.type != "Helper"
-            or not self._rooms.allow.allows(act, "act", Thing("Helper", plain.scopes, (helper_id,))).ok
-        ):
-            raise ResourceNotFound("There is no such helper.")
+        plain = await self._commands.own_helper(act, helper_id)
         helper = Helper.read(plain)
         shift = self._driver.machine.roster.shift_of(helper_id, self._now())
         read_all = self._rooms.broker.read_all

@@ -10,7 +10,7 @@ from ._asking import ADDRESS, HOSTS, SIGN_IN, Asking, SignIn
 from ._broker_app import BrokerApp, BrokerDoors
 from ._doors import Doors
 from ._health import Health
-from ._limits import PROXIES, Limits, Proxies, Rates
+from ._limits import PROXIES, UNMASK_H, Hourly, Limits, Proxies, Rates
 from ._live import Live
 from ._patience import Patience, patient, sweep
 from ._people import Person, mandates, people_by_phone
@@ -21,11 +21,13 @@ __all__ = [
     "HOSTS",
     "PROXIES",
     "SIGN_IN",
+    "UNMASK_H",
     "Asking",
     "BrokerApp",
     "BrokerDoors",
     "Doors",
     "Health",
+    "Hourly",
     "Limits",
     "Live",
     "Patience",

@@ -17,6 +17,7 @@ from ._ngsild import NgsiLd
 from ._openapi import described
 from ._pages import page_routes
 from ._sign_in_routes import sign_in_routes
+from ._unmask import Unmask
 
 
 class WebApp(Entrance):
@@ -32,6 +33,7 @@ class WebApp(Entrance):
                 *City(doors).routes(),
                 *Looked(doors).routes(),
                 *MyData(doors).routes(),
+                *Unmask(doors).routes(),
                 *doors.health.routes(),
                 Route("/openapi.json", described, methods=["GET"]),
                 *page_routes(FrontDesk(doors)),

@@ -17,7 +17,7 @@ from linli.trust import Codes, Policies
 
 from ._asking import Asking
 from ._health import Health
-from ._limits import Limits, Proxies
+from ._limits import Hourly, Limits, Proxies
 from ._live import Live
 from ._people import LOOKING, Person
 from ._pressing import PressToOffer
@@ -40,6 +40,7 @@ class Doors:
     name: dict[str, str]
     phone: str
     health: Health
+    unmasks: Hourly
     zone: str = "Asia/Shanghai"
     people: Sequence[Person] = ()
     limits: Limits | None = None

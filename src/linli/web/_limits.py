@@ -7,7 +7,7 @@ only) nothing is counted.
 from __future__ import annotations
 
 import ipaddress
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -22,12 +22,14 @@ ADDRESS_S = setting("limits.address_s", 100, "Requests a second that one address
 PRINCIPAL_S = setting("limits.principal_s", 50, "Requests a second that one who is signed in may make.")
 AREA_S = setting("limits.area_s", 1000, "Requests a second that all who belong to one area may make together.")
 BURST_S = setting("limits.burst_s", 10, "So many seconds' worth of requests may come at once.")
+UNMASK_H = setting("limits.unmask_h", 20, "How many things one person may see in clear in an hour, each for a reason.")
 PROXIES = setting(
     "web.proxies", [], "Addresses or networks of proxies whose X-Forwarded-For is believed, like 10.0.0.0/8."
 )
 
 #: how many who asked lately are remembered; the longest silent are forgotten first
 REMEMBERED_MAX = 50_000
+HOUR_S = 3600
 #: what a search costs beside an ordinary request
 SEARCH_COST = 5
 
@@ -58,6 +60,28 @@ class Buckets:
         if len(self._full_at_s) > self._most:
             self._full_at_s.popitem(last=False)
         return 0.0
+
+
+class Hourly:
+    """Counts what somebody did in the last hour: at most so many, however they are spread over it."""
+
+    def __init__(self, most: int, clock_s: Callable[[], float]) -> None:
+        """Count by a clock that never goes back."""
+        self._most, self._clock_s = most, clock_s
+        self._done: OrderedDict[str, deque[float]] = OrderedDict()
+
+    def take(self, who: str) -> None:
+        """Count one more. Raises: TooOften: the hour is full; it says how long to wait."""
+        now_s = self._clock_s()
+        done = self._done.setdefault(who, deque())
+        while done and done[0] + HOUR_S <= now_s:
+            done.popleft()
+        if len(done) >= self._most:
+            raise TooOften(wait_s=ceil(done[0] + HOUR_S - now_s) if done else HOUR_S)
+        done.append(now_s)
+        self._done.move_to_end(who)
+        if len(self._done) > REMEMBERED_MAX:
+            self._done.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)
