@@ -88,13 +88,13 @@ class Ground:
         self._clock = clock
         self._home_scope = home_scope
         self.persons = Persons(vocab, clock, ZoneInfo(zone))
-        self._sight = Sight(vocab, self.persons)
+        self._denials = Denials(store, vocab, clock)
+        self._sight = Sight(vocab, self.persons, self._denials.note)
         self._names = self._sight.names
         self._keys = Keys(vocab, self._names)
-        self._answers = Answers(DEFAULT_ANSWERS_BYTES)
+        self._answers = Answers(DEFAULT_ANSWERS_BYTES, clock.now_us)
         self._tenants = {TENANT}
         self._lines = Lines()
-        self._denials = Denials(store, vocab, clock)
 
     async def start(self) -> None:
         """Begin what works by itself."""
@@ -169,12 +169,16 @@ class Ground:
             after, size = page[-1].row, PAGE
             await asyncio.sleep(0)
 
-    def _refused(self, act: Act, verb: Verb, doc: Doc) -> None:
-        """Take in that somebody asked for what is not his, and will be told that it is not there."""
-        thing = self._sight.thing(doc)
+    def refused(self, act: Act, verb: Verb, thing: Thing) -> None:
+        """Take in that somebody is refused something, or told that it is not there: by trust, or by a room that looks closer."""
         decision = self._allow.allows(act, verb, thing)
-        if not decision.ok:
-            self._denials.note(act, verb, thing, decision)
+        self._denials.note(act, verb, thing, "" if decision.ok else decision.policy)
+
+    def _refused(self, act: Act, verb: Verb, doc: Doc) -> None:
+        """Take in that somebody asked for what is not his; what is his, and is gone, was not refused."""
+        thing = self._sight.thing(doc)
+        if not self._allow.allows(act, verb, thing).ok:
+            self.refused(act, verb, thing)
 
     def _decided(self, act: Act, verb: Verb, doc: Doc) -> Decision:
         """Return trust's answer about a document, which need not be looked at where the answer is always the same."""
@@ -187,7 +191,7 @@ class Ground:
     def _allowed(self, act: Act, verb: Verb, thing: Thing) -> Decision:
         decision = self._allow.allows(act, verb, thing)
         if not decision.ok:
-            self._denials.note(act, verb, thing, decision)
+            self._denials.note(act, verb, thing, decision.policy)
             raise NotAllowed
         return decision
 
@@ -228,7 +232,7 @@ class Ground:
         """Return what the store takes. `attrs`: short names of what changed; `version` 0 = nothing stood there."""
         return Put(
             doc["id"],
-            tuple(map(self._names.short, doc["type"])),
+            self._names.shorts(doc["type"]),
             tuple(doc["scope"]),
             orjson.dumps(doc),
             attrs,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from linli.base.errors import NotAllowed, PurposeMissing
-from linli.trust import FULL, Act, Decision, Shown, Thing
+from linli.trust import FULL, Act, Decision, Shown, Thing, Verb
 from linli.vocab import Attribute, EntityType, Vocab
 
 from ._names import Names
@@ -49,10 +49,17 @@ class Seen:
 class Sight:
     """Knows owners, privacy classes, purposes and masks of what the vocabulary describes."""
 
-    def __init__(self, vocab: Vocab, persons: Persons | None = None) -> None:
-        """Take classes and masks from this vocabulary; `persons`: who agreed to what, None = nobody is asked."""
+    def __init__(
+        self,
+        vocab: Vocab,
+        persons: Persons | None = None,
+        refused: Callable[[Act, Verb, Thing, str], None] = lambda *_: None,
+    ) -> None:
+        """Take classes and masks from this vocabulary; `persons`: who agreed to what, None = nobody is asked; `refused` is
+        told of whoever asks for a purpose that opens nothing."""
         self.names = Names(vocab)
         self._persons = persons
+        self._refused = refused
         self._purposes = frozenset(vocab.lists["purpose"].codes)
 
     def thing(self, doc: Doc, attrs: tuple[str, ...] = ()) -> Thing:
@@ -132,7 +139,12 @@ class Sight:
         if act.purpose is None:
             raise PurposeMissing(f"{name} is personal: send the header Linli-Purpose.")
         if asked is not None:
+            if (entity_type := self.names.type_of(seen.shown["type"])) is not None:
+                self._closed(act, "read", entity_type)
             raise NotAllowed(f"{name} is not open for this purpose.")
+
+    def _closed(self, act: Act, verb: Verb, entity_type: EntityType) -> None:
+        self._refused(act, verb, Thing(entity_type.name), "purpose")
 
     def check_filter(self, act: Act, filtered: frozenset[str], inner_types: frozenset[str] | None) -> None:
         """Refuse a filter on an attribute that the purpose opens in none of the types that are searched (None = any).
@@ -149,6 +161,9 @@ class Sight:
                 continue
             if act.purpose is None:
                 raise PurposeMissing(f"{ours[0].name} is personal: send the header Linli-Purpose.")
+            for entity_type in types:
+                if entity_type is not None and self.names.attribute(entity_type, name):
+                    self._closed(act, "list", entity_type)
             raise NotAllowed(f"{ours[0].name} is not open for this purpose.")
 
     def check_write_purpose(self, act: Act, entity_type: EntityType, inner_names: list[str], scopes: list[str]) -> None:
@@ -163,8 +178,10 @@ class Sight:
             if act.purpose is None:
                 raise PurposeMissing(f"{attribute.name} is personal: send the header Linli-Purpose.")
             if act.purpose not in attribute.purpose:
+                self._closed(act, "change", entity_type)
                 raise NotAllowed(f"{attribute.name} may be written for {', '.join(attribute.purpose)} only.")
             if self._persons is not None and not self._persons.may_collect(act, attribute, scopes):
+                self._closed(act, "change", entity_type)
                 raise NotAllowed(f"{attribute.name}: no order that is in force here allows it.")
 
 

@@ -205,7 +205,9 @@ class Commands:
         if plain is None or plain.type != "Offer":
             raise ResourceNotFound("There is no such offer.")
         offer = Offer.read(plain)
-        if not self._may(act, "act", Thing("Offer", plain.scopes, offered=(offer.helper,))):
+        thing = Thing("Offer", plain.scopes, offered=(offer.helper,))
+        if not self._may(act, "act", thing):
+            self._rooms.broker.refused(act, "act", thing)
             raise ResourceNotFound("There is no such offer.")
         if act.who.id != offer.helper and act.who.role not in ("operator", "engine"):
             raise OfferGone  # the desk sees it, and asks another by hand instead
@@ -225,6 +227,7 @@ class Commands:
             async def once(deeds: Deeds) -> None:
                 call = await self._call(call_id)
                 if "worker" not in self._sides(act, call):
+                    self._rooms.broker.refused(act, "act", thing_of(call))
                     raise NotAllowed("Only a worker of this area offers by hand.")
                 if call.state not in WAITING:
                     raise NotNow("Somebody has this call already.")
@@ -290,6 +293,7 @@ class Commands:
         async def once(deeds: Deeds) -> None:
             call = await self._call(call_id)
             if not sides & self._sides(act, call):
+                self._rooms.broker.refused(act, "act", thing_of(call))
                 raise NotAllowed("This step is not yours to take.")
             if call.state not in states:
                 raise NotNow(f"This cannot be done while the call is {call.state}.")
@@ -403,7 +407,7 @@ class Commands:
         Raises: NotAllowed, ResourceNotFound, BadRequestData.
         """
         at = checked_point(lon, lat)
-        await self._own_helper(act, helper_id)
+        await self.own_helper(act, helper_id)
         await self._rooms.broker.write(_writer(act), [Draft(helper_id, "Helper", {"position": _geometry(at)})])
 
     async def set_duty(self, act: Act, helper_id: str, state: str) -> None:
@@ -413,17 +417,20 @@ class Commands:
         """
         if state not in DUTIES:
             raise BadRequestData(f"state: one of {', '.join(DUTIES)}.")
-        await self._own_helper(act, helper_id)
+        await self.own_helper(act, helper_id)
         keys = {"assigned": [helper_id], "state": sorted(TAKEN)}
         working = await self._rooms.broker.read_all(ENGINE, "ServiceCall", keys=keys)
         duty = "busy" if working and state == "ready" else state
         await self._rooms.broker.write(_writer(act), [Draft(helper_id, "Helper", {"dutyState": duty})])
 
-    async def _own_helper(self, act: Act, helper_id: str) -> Plain:
+    async def own_helper(self, act: Act, helper_id: str) -> Plain:
+        """Return a helper whose place and duty the asker may change. Raises: ResourceNotFound."""
         plain = await self._rooms.broker.read(ENGINE, helper_id)
         if plain is None or plain.type != "Helper":
             raise ResourceNotFound("There is no such helper.")
-        if not self._may(act, "act", Thing("Helper", plain.scopes, (helper_id,))):
+        thing = Thing("Helper", plain.scopes, (helper_id,))
+        if not self._may(act, "act", thing):
+            self._rooms.broker.refused(act, "act", thing)
             raise ResourceNotFound("There is no such helper.")
         return plain
 
@@ -462,6 +469,7 @@ class Commands:
 
     def _must(self, act: Act, verb: Verb, thing: Thing) -> None:
         if not self._may(act, verb, thing):
+            self._rooms.broker.refused(act, verb, thing)
             raise NotAllowed
 
     def _may(self, act: Act, verb: Verb, thing: Thing) -> bool:
@@ -478,6 +486,7 @@ class Commands:
         """
         if not self._may(act, "act", thing_of(call)):
             if must:
+                self._rooms.broker.refused(act, "act", thing_of(call))
                 raise ResourceNotFound("There is no such call.")
             return frozenset()
         who, sides = act.who.id, set()

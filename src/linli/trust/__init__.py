@@ -25,6 +25,7 @@ from ._consent import Consents, ConsentSaid
 from ._delegation import Delegations, Mandate
 from ._identity import CARD, Identity
 from ._inspecting import Inspection, told
+from ._invitations import Invitation
 from ._keys import KEK_FILE, SUITE, Destroyed, Keys
 from ._logins import AT_HOME, AT_WORK, IN_HOUSEHOLD, Login, Term
 from ._messages import Messages, messages_of
@@ -36,6 +37,7 @@ from ._passkeys import Site
 from ._proofs import Proven, check_proof, prove
 from ._provider import GrantRefused, Wanted
 from ._receipts import erasure_receipt, is_receipt
+from ._refusals import Refusals
 from ._resealing import Resealing
 from ._retention import SHORTER, Life, Retention, Said, Steady, end_us
 from ._sealed import Sealed
@@ -77,6 +79,7 @@ __all__ = [
     "HashChain",
     "Identity",
     "Inspection",
+    "Invitation",
     "Keys",
     "Level",
     "Life",
@@ -95,6 +98,7 @@ __all__ = [
     "Printed",
     "Proven",
     "Reach",
+    "Refusals",
     "Resealing",
     "Retention",
     "Right",

@@ -27,7 +27,8 @@ _SORTED = orjson.OPT_SORT_KEYS
 
 class AuditEntry(NamedTuple):
     """A row of the audit as it is read. `of`: the traces of all persons whom it is about; `on`: that of the one entity that was
-    looked at. Both are empty for the summary of a Change."""
+    looked at. Both are empty for the summary of a Change. `times`: for how many of the same it stands; `whence`: from which
+    class of address."""
 
     at_us: int
     action: str
@@ -43,6 +44,8 @@ class AuditEntry(NamedTuple):
     classes: tuple[str, ...]
     of: tuple[str, ...]
     on: str = ""
+    times: int = 1
+    whence: str = ""
 
     @property
     def traces(self) -> tuple[str, ...]:
@@ -63,12 +66,15 @@ def audit_row(
     ok: bool = True,
     classes: Iterable[str] = (),
     reason: str = "",
+    times: int = 1,
+    whence: str = "",
 ) -> bytes:
     """Return one row as canonical JSON, for the `audit` of a Change.
 
     `resource`: the id, or all ids, of the persons whom it is about. `entity`: what was looked at, where it is one alone.
     `classes`: the classes of privacy of what was shown. `reason`: a code or a number; anything else is hashed.
-    `policy`: the rule that decided. What says nothing is left out.
+    `policy`: the rule that decided. `times`: for how many of the same it stands. `whence`: the class of the address from
+    which it came. What says nothing is left out.
     """
     ids = (resource,) if isinstance(resource, str) else resource
     said: dict[str, Any] = {
@@ -85,7 +91,9 @@ def audit_row(
         "reason": _worded(reason or act.reason),
         "role": act.who.role,
         "scope": scope,
+        "times": times if times > 1 else "",
         "type": type,
+        "whence": whence,
     }
     return orjson.dumps({name: value for name, value in said.items() if value not in ("", [])}, option=_SORTED)
 
@@ -117,6 +125,8 @@ def read_row(row: bytes) -> AuditEntry | None:
         classes=tuple(said.get("classes", ())),
         of=tuple(said.get("of", ())),
         on=str(said.get("on", "")),
+        times=int(said.get("times", 1)),
+        whence=str(said.get("whence", "")),
         **words,
     )
 

@@ -72,6 +72,12 @@ class Cards:
             raise SignInNeeded(_WRONG)
         return account
 
+    async def meant(self, number: str) -> tuple[str, ...]:
+        """Return the ids of those as whom a card signs in: none where there is no such card."""
+        card = await self.get(number)
+        account = await self._accounts.get(card.account) if card else None
+        return (self._accounts.principal(account).id,) if account else ()
+
     async def account(self, number: str) -> Account:
         """Return the account of a card. Raises: ResourceNotFound."""
         card = await self.get(spelt(number))

@@ -155,6 +155,11 @@ class Codes:
         ticket = await self._asked.seen(handle, _Asked)
         return self._mark(ticket.doc.way) if ticket else ""
 
+    async def meant(self, handle: str) -> tuple[str, ...]:
+        """Return the ids of those as whom a browser may sign in with the code that it asked for."""
+        ticket = await self._asked.seen(handle, _Asked)
+        return tuple(one.id for one in ticket.doc.people) if ticket else ()
+
     def is_known(self, way: str, known: str) -> bool:
         """Tell whether a browser signed in with this number before."""
         return bool(known) and secrets.compare_digest(known.encode(), self._mark(way).encode())

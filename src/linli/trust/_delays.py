@@ -95,3 +95,14 @@ def network_of(address: str) -> str:
     if isinstance(said, IPv6Address):
         return said.exploded[: _IPV6_NETWORK_BITS // 4 + 3]
     return str(said)
+
+
+def class_of(address: str) -> str:
+    """Return which class of address this is, for the audit, which keeps none: it outlives the reason for knowing more."""
+    try:
+        said = ip_address(address)
+    except ValueError:
+        return "unknown"
+    if said.is_loopback:
+        return "machine"
+    return "outside" if said.is_global else "inside"

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 
 from linli.base import Clock
-from linli.base.errors import NotAllowed
+from linli.base.errors import NotAllowed, ResourceNotFound, SignInNeeded, TooOften
 from linli.store import DropRecord, PutRecord, Store
 
 from ._accounts import Account, Accounts, new_account_id
-from ._asked import Principal
+from ._asked import Act, Principal
+from ._audit import audit_row
 from ._cards import Cards
 from ._clients import Clients
 from ._codes import Codes, People
-from ._delays import Delays
+from ._delays import Delays, class_of, network_of
 from ._invitations import Invitations
 from ._logins import Login, Logins
 from ._messages import Messages
 from ._node_key import NodeSecret
 from ._oidc import Known, OtherProvider
 from ._passkeys import Passkeys
-from ._provider import Provider
-from ._records import Records, digest
+from ._provider import GrantRefused, Provider
+from ._records import TENANT, Records, digest
+from ._refusals import Refusals
 
 CARD = "card:"
+#: so many addresses with their ways of failing are told apart within a minute
+FAILURES_MAX = 60
+_NOBODY = Principal("nobody", "caller")
+#: what OAuth calls it when a program does not prove who it is, or shows what is not good
+_UNPROVEN = frozenset({"invalid_client", "invalid_grant", "expired_token"})
 
 
 class Identity:
@@ -42,6 +52,7 @@ class Identity:
         self.cards = Cards(self._records, self.accounts, wall, secret)
         self.provider = Provider(self._records, wall, secret, self.logins, self.clients)
         self.delays = Delays(wall)
+        self._failures = Refusals(self._written_down, wall, FAILURES_MAX)
         self.other: OtherProvider | None = None
 
     @property
@@ -52,6 +63,35 @@ class Identity:
     def codes(self, messages: Messages, people: People) -> Codes:
         """Return what sends codes; `people` says to whom of the registry a telephone belongs."""
         return Codes(self._records, self.accounts, messages, people, wall=self._wall, secret=self.secret)
+
+    @contextmanager
+    def trying(self, how: str, address: str, persons: Iterable[str] = ()) -> Iterator[None]:
+        """Try to sign somebody in; a try that fails, or is turned away as one too many, is written down.
+
+        `how`: as in Login; `persons`: ids of those as whom it was tried, where they are known.
+        """
+        try:
+            yield
+        except TooOften:
+            self.failed(how, "slowed", address, persons)
+            raise
+        except (SignInNeeded, NotAllowed, ResourceNotFound):
+            self.failed(how, "wrong", address, persons)
+            raise
+        except GrantRefused as refused:
+            if refused.code in _UNPROVEN:
+                self.failed(how, "wrong", address, persons)
+            raise
+
+    def failed(self, how: str, why: str, address: str, persons: Iterable[str] = ()) -> None:
+        """Have it written down that nobody was signed in; of the address only its class is kept."""
+        said = f"{how}.{why}"
+        row = partial(audit_row, act=Act(_NOBODY), action="sign-in", ok=False, reason=said, whence=class_of(address))
+        self._failures.note(TENANT, (network_of(address), said), row, persons)
+
+    async def settled(self) -> None:
+        """Return when every failure is written down."""
+        await self._failures.settled()
 
     def login_id(self, credential: str) -> str:
         """Return under which id the sign-in stands that a credential proves: a token of ours, or that of a browser."""
@@ -100,6 +140,9 @@ class Identity:
         for account in accounts:
             await self.accounts.drop(account.id)
         return {"account": len(accounts), "sign-in": ended}
+
+    async def _written_down(self, _: str, rows: tuple[bytes, ...]) -> None:
+        await self._records.write(audit=rows)
 
     async def _whom(self, login: Login) -> Principal | None:
         """Return as whom a sign-in acts now; None when what it was given for is withdrawn."""

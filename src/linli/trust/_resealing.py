@@ -105,7 +105,7 @@ class Resealing:
             try:
                 await self._tend()
             except LinliError as error:
-                _log.error("trust.keys.untended", reason=error.message, **error.facts)
+                _log.error("trust.keys.untended", why=error.message, **error.facts)
             await asyncio.sleep(_EACH_S)
 
     async def _tend(self) -> None:

@@ -205,10 +205,11 @@ class SignInPages:
         form = await form_of(request)
         phone, onward = form.get("phone", ""), onward_in(form.get("next", ""))
         try:
-            self._at.identity.delays.pace(address_of(request))
-            words = say("face.sign-in.message", language_of(request), code="{code}")
-            known = cookie_of(request, KNOWN_COOKIE)
-            handle = await self._at.codes.ask(phone, words, known=known)
+            with self._at.identity.trying("code", address_of(request)):
+                self._at.identity.delays.pace(address_of(request))
+                words = say("face.sign-in.message", language_of(request), code="{code}")
+                known = cookie_of(request, KNOWN_COOKIE)
+                handle = await self._at.codes.ask(phone, words, known=known)
         except LinliError as error:
             return await self._begin(request, error, phone)
         return await self._code_page(request, {"handle": handle, "onward": onward})
@@ -218,9 +219,10 @@ class SignInPages:
         form = await form_of(request)
         handle, code, onward = form.get("handle", ""), form.get("code", ""), onward_in(form.get("next", ""))
         kept = {"handle": handle, "onward": onward}
-        known = await self._at.codes.known(handle)
+        known, persons = await self._at.codes.known(handle), await self._at.codes.meant(handle)
         try:
-            right = await self._at.codes.check(handle, code, form.get("person", ""))
+            with self._at.identity.trying("code", address_of(request), persons):
+                right = await self._at.codes.check(handle, code, form.get("person", ""))
             if not isinstance(right, Right):
                 people = [(one.id, await self._name_of(one.id)) for one in right]
                 return await self._code_page(request, {**kept, "code": code, "people": people})
@@ -248,15 +250,16 @@ class SignInPages:
     async def by_card(self, request: Request) -> Response:
         """Sign the device of a household in for a year."""
         form = await form_of(request)
-        number, address, delays = card_number(form.get("number", "")), address_of(request), self._at.identity.delays
+        number, address, identity = card_number(form.get("number", "")), address_of(request), self._at.identity
         try:
-            delays.check(f"card:{number}", address)
-            try:
-                account = await self._at.identity.cards.check(number, form.get("digits", ""))
-            except SignInNeeded:
-                delays.failed(f"card:{number}", address)
-                raise
-            delays.worked(f"card:{number}", address)
+            with identity.trying("card", address, await identity.cards.meant(number)):
+                identity.delays.check(f"card:{number}", address)
+                try:
+                    account = await identity.cards.check(number, form.get("digits", ""))
+                except SignInNeeded:
+                    identity.delays.failed(f"card:{number}", address)
+                    raise
+            identity.delays.worked(f"card:{number}", address)
             response = RedirectResponse(landing(account), 303)
             return await self._at.admit(request, response, account, "card", term=IN_HOUSEHOLD, client=CARD + number)
         except LinliError as error:
@@ -309,8 +312,9 @@ class SignInPages:
             return RedirectResponse("/sign-in", 303)
         browser = cookie_of(request, TRIP_COOKIE)
         try:
-            known = await other.finished(dict(request.query_params), browser)
-            account, writes = await identity.by_provider(known)
+            with identity.trying("provider", address_of(request)):
+                known = await other.finished(dict(request.query_params), browser)
+                account, writes = await identity.by_provider(known)
             response = RedirectResponse(known.onward or landing(account), 303)
             await self._at.admit(request, response, account, "provider", writes=writes, strong=known.strong)
         except LinliError as error:

@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from linli.base import to_wire_time
 from linli.base.errors import BadRequestData, LinliError, SignInNeeded, TooOften
-from linli.trust import ClientApp, GrantRefused, Identity, Thing, Wanted
+from linli.trust import ClientApp, GrantRefused, Identity, Invitation, Thing, Wanted
 
 from ._answers import answer, body_of
 from ._asking import Asking
@@ -62,18 +62,21 @@ class SignInApi:
 
     async def options(self, request: Request) -> Response:
         """Give the challenge by which a passkey signs in."""
-        self._at.identity.delays.pace(address_of(request))
+        with self._at.identity.trying("passkey", address_of(request)):
+            self._at.identity.delays.pace(address_of(request))
         return answer(await self._at.identity.passkeys.options(site_of(request)))
 
     async def sign_in(self, request: Request) -> Response:
         """Sign in by a passkey that signed the challenge."""
         said = await body_of(request)
-        self._at.identity.delays.check("", address_of(request))
-        try:
-            proved = await self._at.identity.passkeys.proved(site_of(request), said)
-        except SignInNeeded:
-            self._at.identity.delays.failed("", address_of(request))
-            raise
+        identity, address = self._at.identity, address_of(request)
+        with identity.trying("passkey", address):
+            identity.delays.check("", address)
+            try:
+                proved = await identity.passkeys.proved(site_of(request), said)
+            except SignInNeeded:
+                identity.delays.failed("", address)
+                raise
         response = answer({"landing": landing(proved.account)})
         return await self._at.admit(request, response, proved.account, "passkey", writes=proved.writes, strong=True)
 
@@ -94,8 +97,7 @@ class SignInApi:
 
     async def invitation(self, request: Request) -> Response:
         """Say what an invitation offers, to whoever shows its secret."""
-        secret, _ = await self._secret_of(request)
-        invitation = await self._at.identity.invitations.open(secret)
+        _, invitation, _ = await self._invited(request)
         account = invitation.account
         return answer(
             {
@@ -108,24 +110,22 @@ class SignInApi:
 
     async def keep_invitation(self, request: Request) -> Response:
         """Keep an invitation's secret in a cookie, for the trip to the district's provider."""
-        secret, _ = await self._secret_of(request)
-        await self._at.identity.invitations.open(secret)
+        secret, _, _ = await self._invited(request)
         response = answer({})
         give_cookie(request, response, INVITATION_COOKIE, secret, age_s=TRIP_S)
         return response
 
     async def first_options(self, request: Request) -> Response:
         """Give the challenge for the first passkey of an invitation's account."""
-        secret, _ = await self._secret_of(request)
-        account = (await self._at.identity.invitations.open(secret)).account
+        _, invitation, _ = await self._invited(request)
+        account = invitation.account
         name = self._at.identity.accounts.label_of(account) or account.role
         return answer(await self._at.identity.passkeys.enrol_options(site_of(request), account, name))
 
     async def accept(self, request: Request) -> Response:
         """Make the account of an invitation with its first passkey, and sign it in."""
-        secret, body = await self._secret_of(request)
+        secret, invitation, body = await self._invited(request)
         identity = self._at.identity
-        invitation = await identity.invitations.open(secret)
         said = body.get("passkey")
         if not isinstance(said, dict):
             raise BadRequestData("passkey: what the browser made is needed.")
@@ -134,13 +134,16 @@ class SignInApi:
         response = answer({"landing": landing(proved.account)}, 201)
         return await self._at.admit(request, response, proved.account, "passkey", writes=writes, strong=True)
 
-    async def _secret_of(self, request: Request) -> tuple[str, dict[str, object]]:
-        self._at.identity.delays.pace(address_of(request))
+    async def _invited(self, request: Request) -> tuple[str, Invitation, dict[str, object]]:
+        """Return the secret that a request shows, the invitation that it opens, and the whole body."""
         body = await body_of(request)
         secret = body.get("invitation")
         if not isinstance(secret, str) or not secret:
             raise BadRequestData("invitation: the secret of the link is needed.")
-        return secret, body
+        identity, address = self._at.identity, address_of(request)
+        with identity.trying("invitation", address):
+            identity.delays.pace(address)
+            return secret, await identity.invitations.open(secret), body
 
     # clients
 
@@ -281,16 +284,11 @@ class Tokens:
         return await self._granted(request, "revoke")
 
     async def _granted(self, request: Request, what: str) -> Response:
-        address, delays, provider = address_of(request), self._identity.delays, self._identity.provider
+        address, delays = address_of(request), self._identity.delays
         try:
-            delays.check("oauth", address)
-            said = await form_of(request)
-            if what == "device":
-                return answer(await provider.device(said, origin_of(request), browser_of(request)))
-            if what == "revoke":
-                await provider.revoke(said, origin_of(request))
-                return answer({})
-            return answer(await provider.token(said, origin_of(request)))
+            with self._identity.trying("program", address):
+                delays.check("oauth", address)
+                return await self._granted_what(request, what)
         except GrantRefused as refused:
             if refused.code in ("invalid_client", "invalid_grant"):
                 delays.failed("oauth", address)
@@ -299,6 +297,15 @@ class Tokens:
             raise
         except LinliError as error:
             return answer({"error": "invalid_request", "error_description": error.message}, error.status)
+
+    async def _granted_what(self, request: Request, what: str) -> Response:
+        said, provider = await form_of(request), self._identity.provider
+        if what == "device":
+            return answer(await provider.device(said, origin_of(request), browser_of(request)))
+        if what == "revoke":
+            await provider.revoke(said, origin_of(request))
+            return answer({})
+        return answer(await provider.token(said, origin_of(request)))
 
 
 def _client_line(client: ClientApp) -> dict[str, Any]:
