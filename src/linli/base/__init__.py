@@ -26,6 +26,7 @@ from ._time import (
     from_wire_time,
     to_wire_time,
 )
+from ._worktime import Due, WorkTime, read_work_time
 
 __all__ = [
     "BATCH_BYTES_MAX",
@@ -37,6 +38,7 @@ __all__ = [
     "MINUTE_US",
     "SECOND_US",
     "Clock",
+    "Due",
     "FastClock",
     "Ids",
     "Point",
@@ -45,6 +47,7 @@ __all__ = [
     "Settings",
     "SteppedClock",
     "WallClock",
+    "WorkTime",
     "both",
     "box_around",
     "call_number",
@@ -53,6 +56,7 @@ __all__ = [
     "distance_m",
     "from_wire_time",
     "read_json",
+    "read_work_time",
     "say",
     "scope_of_code",
     "seeded",

@@ -57,7 +57,10 @@ class ChoiceForm(Form):
 
 
 class FieldForm(Form):
-    """One field of a form, with its privacy. Units: `keep_days` days after the call is closed."""
+    """One field of a form, with its privacy. Units: `keep_days` days after the call is closed; 0 = gone at the close.
+
+    `circle`: the only role that reads it, beside whoever wrote it.
+    """
 
     name: str
     title: Both
@@ -75,6 +78,7 @@ class FieldForm(Form):
     max: float | None = None
     pattern: str = ""
     choices: tuple[ChoiceForm, ...] = ()
+    circle: str = ""
 
 
 class StepForm(Form):
@@ -103,18 +107,49 @@ class StateForm(Form, rename={"from_": "from"}):
     to: tuple[str, ...]
 
 
+class SayForm(Form):
+    """Sentences by which people ask for it, in both languages."""
+
+    zh: tuple[str, ...]
+    en: tuple[str, ...]
+
+
+class PriceForm(Form):
+    """What it usually costs, as information: linli takes no money. Units: `amount` of `currency` for one `per`."""
+
+    title: Both
+    amount: Annotated[float, Meta(ge=0)]
+    per: Literal["call", "visit", "hour", "day", "month", "year", "item", "km"]
+    source: str
+    currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] = "CNY"
+
+
+class EligibleForm(Form):
+    """For whom it is, as information; `q` says the same of a Resident. Nobody is turned away by a machine."""
+
+    title: Both
+    q: str = ""
+
+
 class CallForm(Form):
-    """One kind of call. Units: minutes; decimals are allowed (0.25 = 15 s)."""
+    """One kind of call. Units: minutes; decimals are allowed (0.25 = 15 s).
+
+    `by`: a helper is found and comes, or the desk does it without anybody on the way.
+    """
 
     key: str
     title: Both
     summary: Both
-    icon: str
     channels: tuple[str, ...]
     callers: tuple[str, ...]
+    icon: str = "help"
     engine: Engine | None = None
+    by: Literal["helper", "desk"] = "helper"
     short: str = ""
     words: tuple[str, ...] = ()
+    say: SayForm | None = None
+    price: tuple[PriceForm, ...] = ()
+    eligible: EligibleForm | None = None
     fields: tuple[str, ...] = ()
     skills: tuple[str, ...] = ()
     urgency: Annotated[int, Meta(ge=0, le=3)] = 1
@@ -142,11 +177,15 @@ class QueryForm(Form):
 
 
 class PlanForm(Form, rename={"for_": "for"}):
-    """Recurring work: `every` is an RFC 5545 rule, `grace` an ISO 8601 duration."""
+    """Recurring work: `every` is an RFC 5545 rule in the node's time zone, `grace` an ISO 8601 duration.
 
-    every: str
+    With the calendar `work` an occurrence on a day off moves to the next working day; without `every` there is one
+    each working day when the offices open. The calls are placed `grace` after the occurrence.
+    """
+
     for_: QueryForm
     makes: str
+    every: str = ""
     grace: str = "PT0M"
     calendar: Literal["elapsed", "work"] = "elapsed"
 

@@ -20,6 +20,13 @@ TRANSITIONS = frozenset(
 )  # fmt: skip
 
 
+#: What the figures of a pack (kpi) may count of a call; seconds are counted from its receipt, -1 = never came to it.
+MEASURES = frozenset(
+    {"ack_s", "accept_s", "arrive_s", "done_s", "confirm_s", "state", "urgency", "level", "offers", "declines",
+     "presses", "reopened", "rating", "by_timeout", "crossing", "mouth", "late"}
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What a step of a scenario does: in which states it may happen, and in which the call may stand after it."""

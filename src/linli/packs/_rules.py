@@ -10,8 +10,10 @@ import msgspec
 
 from linli.vocab import FORBIDDEN_NAME, Vocab
 
-from ._form import Both, CallForm, FieldForm, LadderForm, PackForm
-from ._life import STATES, TRANSITIONS
+from ._filter import Filter
+from ._form import Both, CallForm, FieldForm, LadderForm, PackForm, PlanForm, QueryForm
+from ._life import MEASURES, STATES, TRANSITIONS
+from ._recurring import BadRecurrence, read_every
 
 Faults = Iterator[tuple[str, str]]
 
@@ -22,9 +24,7 @@ _VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
 _SHORT = re.compile(r"\d{0,3}", re.ASCII)
 _WITHIN = re.compile(r"[1-9]\d*(\.\d+)? (min|h|d|wh|wd)", re.ASCII)
 _DURATION = re.compile(r"P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+S)?)?", re.ASCII)
-_FILTER = re.compile(r"all|[a-z][a-z0-9_]*(<=|>=|==|!=|<|>)[A-Za-z0-9_.\-]+", re.ASCII)
-_RRULE_PART = re.compile(r"(FREQ|INTERVAL|BYDAY|BYHOUR|BYMINUTE|BYMONTHDAY|BYMONTH)=([A-Z0-9,+\-]+)", re.ASCII)
-_FREQUENCIES = frozenset({"HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"})
+_WORK = re.compile(r".* w[hd]")
 
 #: Ladder targets that are neither a role nor one of the pack's roles.
 OTHER_TARGETS = frozenset({"keyholder", "caller", "node:parent"})
@@ -145,6 +145,8 @@ def _field_faults(field: FieldForm, known: Known) -> Faults:
         yield "mask", "a personal field is masked somehow."
     if field.required_at and field.required_at not in STATES:
         yield "required_at", f"one of {_listed(STATES)}."
+    if field.circle:
+        yield from _all_in("circle", (field.circle,), known.roles)
     yield from _choice_faults(field)
     if field.min is not None and field.max is not None and field.min > field.max:
         yield "max", "is below min."
@@ -194,7 +196,7 @@ def _last_rung(at: int, ladder: LadderForm, known: Known) -> Faults:
 
 def _calls(pack: PackForm, known: Known) -> Faults:
     for at, call in enumerate(pack.call):
-        for rule in (_call_names, _call_figures, _call_states):
+        for rule in (_call_names, _call_words, _call_figures, _call_states):
             for key, message in rule(call, known, call.engine or pack.engine):
                 yield f"call[{at}].{key}", message
 
@@ -216,6 +218,13 @@ def _call_names(call: CallForm, known: Known, _: str) -> Faults:
         who, _, states = one.partition(":")
         yield from _all_in("notices", (who,), known.roles | OTHER_TARGETS)
         yield from _all_in("notices", states.split(","), STATES | {state.key for state in call.extra_states})
+    if call.circle:
+        yield from _all_in("circle", (call.circle,), known.roles)
+    if call.eligible:
+        yield from _query_faults("eligible.q", QueryForm(type="Resident", q=call.eligible.q), known)
+
+
+def _call_words(call: CallForm, _: Known, __: str) -> Faults:
     if not _SHORT.fullmatch(call.short):
         yield "short", "at most three digits."
     if not _KEY.fullmatch(call.icon):
@@ -223,13 +232,26 @@ def _call_names(call: CallForm, known: Known, _: str) -> Faults:
     for word in call.words:
         if not word.strip() or word != word.lower():
             yield "words", f"{word!r}: small letters, not empty."
+    for language in ("zh", "en"):
+        sentences = getattr(call.say, language) if call.say else ("",)
+        if call.say and not all(one.strip() for one in sentences or ("",)):
+            yield f"say.{language}", "at least one sentence, none empty."
+    for at, price in enumerate(call.price):
+        if not price.source.strip():
+            yield f"price[{at}].source", "where the price comes from, or (proposal)."
 
 
 def _call_figures(call: CallForm, known: Known, engine: str) -> Faults:
     if call.done_within and not _WITHIN.fullmatch(call.done_within):
         yield "done_within", "a number and min, h, d, wh or wd, like 4 wh."
+    elif call.done_within and bool(_WORK.fullmatch(call.done_within)) != (call.calendar == "work"):
+        yield "calendar", "work with wh or wd, elapsed with min, h or d."
     if call.urgency >= 2 and call.calendar == "work":
         yield "calendar", "an urgent call never waits for office hours: elapsed."
+    if call.by == "desk" and (engine != "dispatch" or call.skills or call.arrive_within_min):
+        yield "by", "what the desk does is of engine dispatch, without skills and without arrive_within_min."
+    if call.reserve and call.urgency < 2:
+        yield "reserve", "helpers are kept free for urgent calls only (urgency 2 or 3)."
     if not any(getattr(call, figure) for figure in FIGURES):
         yield "arrive_within_min", f"at least one of {', '.join(FIGURES)}."
     if call.urgency == 3 and call.confirm == "none":
@@ -269,15 +291,31 @@ def _followed(edges: set[tuple[str, str]]) -> set[str]:
 def _plans(pack: PackForm, known: Known) -> Faults:
     for at, plan in enumerate(pack.plan):
         yield from _all_in(f"plan[{at}].makes", (plan.makes,), frozenset(known.calls))
-        yield from _all_in(f"plan[{at}].for.type", (plan.for_.type,), frozenset(known.vocab.types))
-        parts = [_RRULE_PART.fullmatch(part) for part in plan.every.split(";")]
-        if not all(parts) or not any(part and part[1] == "FREQ" and part[2] in _FREQUENCIES for part in parts):
-            yield f"plan[{at}].every", "a rule of RFC 5545, like FREQ=DAILY;BYHOUR=9."
+        yield from _query_faults(f"plan[{at}].for.q", plan.for_, known, f"plan[{at}].for.type")
+        yield from _every_faults(f"plan[{at}].every", plan)
         if not _DURATION.fullmatch(plan.grace):
             yield f"plan[{at}].grace", "a duration, like PT30M."
         makes = known.calls.get(plan.makes)
         if makes and "plan" not in makes.channels:
             yield f"plan[{at}].makes", "this call does not come from a plan: add the channel plan."
+
+
+def _every_faults(place: str, plan: PlanForm) -> Faults:
+    try:
+        if plan.every or plan.calendar == "elapsed":
+            read_every(plan.every)
+    except BadRecurrence as error:
+        yield place, f"a rule of RFC 5545, like FREQ=DAILY;BYHOUR=9. {error}".rstrip()
+
+
+def _query_faults(place: str, query: QueryForm, known: Known, type_place: str = "") -> Faults:
+    """Yield what is wrong with a query: its type is ours, and it compares attributes of that type."""
+    yield from _all_in(type_place, (query.type,), frozenset(known.vocab.types))
+    found = Filter.read(query.q)
+    if found is None:
+        yield place, "comparisons like livesAlone==true, several joined by ;."
+    elif query.type in known.vocab.types:
+        yield from _all_in(place, found.names, frozenset(known.vocab.types[query.type].attributes))
 
 
 def _alarms(pack: PackForm, known: Known) -> Faults:
@@ -298,8 +336,11 @@ def _kpis(pack: PackForm, known: Known) -> Faults:
             yield f"kpi[{at}].of", "at least one."
         yield from _all_in(f"kpi[{at}].of", kpi.of, frozenset(known.calls))
         for key, said in (("num", kpi.num), ("den", kpi.den)):
-            if not all(_FILTER.fullmatch(part) for part in said.split("&")):
+            found = Filter.read(said)
+            if not said or found is None:
                 yield f"kpi[{at}].{key}", "all, or a filter like ack_s<=60, several joined by &."
+            else:
+                yield from _all_in(f"kpi[{at}].{key}", found.names, MEASURES)
         if not kpi.source.strip():
             yield f"kpi[{at}].source", "where the target comes from, or (proposal)."
 
