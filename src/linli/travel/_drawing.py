@@ -25,7 +25,7 @@ def drawn_streets(
     `box` is (west, south, east, north) in degrees; a street is taken when its box touches it. Coordinates are exact
     to about two metres.
     """
-    chosen = np.ones(len(roads.edge_ends), bool) if box is None else _touching(roads, box)
+    chosen = np.ones(len(roads.edge_ends), bool) if box is None else touching(roads, box)
     numbers = [n for n, kind in enumerate(roads.kinds) if classes is None or kind in classes]
     numbers.sort(key=lambda n: (_rank(roads.kinds[n]), roads.kinds[n]))
     features: list[dict[str, Any]] = []
@@ -48,7 +48,7 @@ def _lines(roads: Roads, edges: NDArray[np.int64]) -> list[list[list[float]]]:
     return [part.tolist() for part in np.split(np.round(xy, _DECIMALS), cuts)]
 
 
-def _touching(roads: Roads, box: tuple[float, float, float, float]) -> NDArray[np.bool_]:
+def touching(roads: Roads, box: tuple[float, float, float, float]) -> NDArray[np.bool_]:
     starts = roads.edge_geom_ptr[:-1]
     low = np.minimum.reduceat(roads.edge_geom_e7, starts) / E7
     high = np.maximum.reduceat(roads.edge_geom_e7, starts) / E7

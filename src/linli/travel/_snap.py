@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -68,6 +69,12 @@ class SnapGrid:
         self._keys = keys[order].astype(np.int64)
         self._pieces = pieces[which[order]].astype(np.int32)
         self._usable = {mode: _usable(roads, mode) for mode in MODES}
+
+    def over(self, roads: Roads) -> SnapGrid:
+        """Return the grid over the same streets with other times; a place stays joined to a street that is closed."""
+        grid = copy.copy(self)
+        grid._roads = roads  # noqa: SLF001 - one of our own kind
+        return grid
 
     def snap(self, lon: float, lat: float, mode: Mode, within_m: float) -> Snap:
         """Return the nearest place on a street that `mode` may use and that leads on to the whole network.

@@ -87,23 +87,26 @@ class WaysGathered:
         )
 
 
-def ways_of_pbf(path: Path, profiles: Sequence[Profile]) -> Ways:
-    """Return the usable ways of an OpenStreetMap file.
+def ways_of_pbf(paths: Sequence[Path], profiles: Sequence[Profile]) -> Ways:
+    """Return the usable ways of OpenStreetMap files that together make one city.
 
     Raises: BadNetwork: no file, not readable, or without a single usable street.
     """
-    if not path.is_file():
-        raise BadNetwork(f"{path}: there is no such map file.")
-    if path.stat().st_size == 0:
-        raise BadNetwork(f"{path}: the map file is empty; fetch it again.")
     gathering = WaysGathered(profiles)
-    try:
-        _read(path, gathering)
-    except (RuntimeError, ValueError, OSError) as error:
-        raise BadNetwork(f"{path}: is not a readable OpenStreetMap file ({error}); fetch it again.") from error
+    joining = _Joining() if len(paths) > 1 else None
+    for path in paths:
+        if not path.is_file():
+            raise BadNetwork(f"{path}: there is no such map file.")
+        if path.stat().st_size == 0:
+            raise BadNetwork(f"{path}: the map file is empty; fetch it again.")
+        try:
+            _read(path, gathering, joining)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise BadNetwork(f"{path}: is not a readable OpenStreetMap file ({error}); fetch it again.") from error
     ways = gathering.gathered()
     if not len(ways.ids):
-        raise BadNetwork(f"{path}: holds no street that anybody may use; it needs ways with the tag highway.")
+        where = ", ".join(map(str, paths))
+        raise BadNetwork(f"{where}: holds no street that anybody may use; it needs ways with the tag highway.")
     return ways
 
 
@@ -126,7 +129,27 @@ def ways_of_streets(streets: Iterable[Street], profiles: Sequence[Profile]) -> W
     return ways
 
 
-def _read(path: Path, gathering: WaysGathered) -> None:
+class _Joining:
+    """Joins extracts: one number for a point that several hold, and each way once.
+
+    A point is the same only where its number and its place agree: some extracts number their points by themselves.
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[tuple[int, int, int], int] = {}
+        self._ways: set[tuple[int, tuple[int, ...]]] = set()
+
+    def joined(self, way_id: int, points: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]] | None:
+        """Return a way's points with the numbers of the whole city, or None when it is there already."""
+        numbered = [(self._numbers.setdefault(point, len(self._numbers)), *point[1:]) for point in points]
+        way = (way_id, tuple(number for number, _, _ in numbered))
+        if way in self._ways:
+            return None
+        self._ways.add(way)
+        return numbered
+
+
+def _read(path: Path, gathering: WaysGathered, joining: _Joining | None) -> None:
     import osmium  # only when a map is built: a server that opens its network file never needs it
 
     wanted: Any = osmium.filter.KeyFilter("highway")
@@ -139,8 +162,10 @@ def _read(path: Path, gathering: WaysGathered) -> None:
         if speeds is None:
             continue
         number = int(tags["ref:osm_way"]) if tags.get("ref:osm_way", "").isdecimal() else way.id
-        for points in _runs(way.nodes):
-            gathering.add(number, tags["highway"], speeds, points)
+        for run in _runs(way.nodes):
+            points = run if joining is None else joining.joined(number, run)
+            if points is not None:
+                gathering.add(number, tags["highway"], speeds, points)
 
 
 def _runs(nodes: Any) -> Iterable[list[tuple[int, int, int]]]:
