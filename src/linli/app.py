@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from linli.base import Clock, Ids, Settings, SteppedClock, WallClock, read_json, seeded, setting, to_wire_time
-from linli.base.errors import BadSetting, LinliError, StartError
+from linli.base.errors import BadSetting, LinliError, StartError, StoreFailed
 from linli.broker import KEEP_S, TENANT, WAIT_H, Broker, Caps, Erasing, Fetching, found_by
 from linli.dispatch import Dispatch, Tuning
 from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
@@ -485,6 +485,17 @@ async def rotate_keys(data: Path, settings: Settings) -> int:
         for tenant in keys.tenants():
             await keys.rotate(tenant)
         return len(keys.tenants())
+    finally:
+        keys.close()
+
+
+async def exchange_master_key(data: Path, settings: Settings) -> int:
+    """Exchange the master key for a new one, also while nodes run; return how many keys it wraps. Raises: StartError."""
+    keys = Keys.open(data, settings)
+    try:
+        return await keys.exchange_master()
+    except StoreFailed as error:
+        raise StartError(f"The master key was not exchanged: {error.message}") from error
     finally:
         keys.close()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from linli.app import inspect_at_rest, rotate_keys, seal_at_rest, store_url
+from linli.app import exchange_master_key, inspect_at_rest, rotate_keys, seal_at_rest, store_url
 from linli.store import check_store, compact_store, copy_store, restore_store, upgrade_store
 
 from ._start import load_settings
@@ -59,7 +59,14 @@ def seal(options: argparse.Namespace) -> int:
 
 
 def rotate(options: argparse.Namespace) -> int:
-    """Seal with new keys from now on."""
+    """Seal with new keys from now on, or wrap the keys that there are by a new master key."""
+    if options.kek:
+        keys = asyncio.run(exchange_master_key(options.data, load_settings(options)))
+        print(
+            f"A new master key wraps {keys} keys; nothing was sealed anew. Keep a copy of the file now, and destroy those "
+            "of the old one: it opens nothing any more but older copies of keys.db."
+        )
+        return 0
     tenants = asyncio.run(rotate_keys(options.data, load_settings(options)))
     print(
         f"New keys in {tenants} tenants. A running node seals anew what is there within an hour and then deletes the old "

@@ -111,12 +111,17 @@ def _db_words(commands: Commands) -> None:
         ("restore", "put FILE in the place of the database of --data; no node may run"),
         ("check", "read the whole database and say whether it is sound and everything personal in it is sealed"),
         ("seal", "seal what an older database holds in clear, or what is sealed with old keys; no node may run"),
-        ("rotate", "seal with new keys from now on; a node that runs seals the rest anew"),
+        (
+            "rotate",
+            "seal with new keys from now on; a node that runs seals the rest anew; --kek: exchange the master key",
+        ),
     ):
         kind = kinds.add_parser(name, help=text)
         node_words(kind)
         if name in ("backup", "restore"):
             kind.add_argument("file", type=Path)
+        if name == "rotate":
+            kind.add_argument("--kek", action="store_true", help="exchange the master key alone")
         kind.set_defaults(run=getattr(_db, name))
 
 

@@ -33,6 +33,7 @@ PRAGMA synchronous={sync};
 #: how often the book is copied, and how long a copy is kept
 COPY_EACH_US = 24 * 3600 * SECOND_US
 COPY_KEPT_US = 7 * COPY_EACH_US
+_OTHERS_TOO = "Another process wrote a key at the same moment; try again."
 
 
 class KeyRow(NamedTuple):
@@ -123,6 +124,21 @@ class KeyBook:
             connection.executemany(_SQL["key_retire_other"], [(row.tenant, row.subject, row.suite) for row in rows])
             connection.executemany(_SQL["key_insert"], [row[:7] for row in rows])
 
+    def rewrap(self, rows: Sequence[tuple[KeyRow, KeyRow]]) -> None:
+        """Write keys as they are wrapped by another key in the place of how they were wrapped: all or none, durably.
+
+        Raises: StoreFailed: also when one of them is not as it was, or something else is still wrapped by what wrapped them.
+        """
+        with self._transaction() as connection:
+            for before, after in rows:
+                connection.execute(_SQL["key_rewrap"], (after.under, after.wrapped, before.kid, before.wrapped))
+                if not connection.changes():
+                    raise StoreFailed(_OTHERS_TOO)
+            for under in {before.under for before, _ in rows}:
+                if connection.execute(_SQL["key_under"], (under,)).fetchall():
+                    raise StoreFailed(_OTHERS_TOO)
+        self._empty_wal()
+
     def retire(self, tenant: str) -> None:
         """Have every subject of a tenant, and the tenant itself, get another key the next time. Raises: StoreFailed."""
         with self._transaction() as connection:
@@ -173,6 +189,15 @@ class KeyBook:
                     self._writing.execute("ROLLBACK")
         except (OSError, apsw.Error) as error:
             raise StoreFailed("The key book cannot be copied.", reason=str(error)) from error
+
+    def renew_copies(self, now_us: int) -> None:
+        """Make one copy of the book as it is now in the place of all others. Raises: StoreFailed: the disk refuses."""
+        try:
+            for copy in self.copies():
+                copy.unlink(missing_ok=True)
+        except OSError as error:
+            raise StoreFailed("The key book cannot be copied.", reason=str(error)) from error
+        self.tend_copies(now_us)
 
     def close(self) -> None:
         """Close the file."""

@@ -1,6 +1,7 @@
 """The keys under which personal values are sealed: a master key, under it a key a tenant, under that a key a subject.
 
-The master key stands in a file of its own (node.kek, mode 0600) or wherever `trust.kek_file` says. All others stand in the
+The master key stands in a file of its own (node.kek, mode 0600) or wherever `trust.kek_file` says; it can be exchanged for
+another while nodes run, for whoever meets a row under one that he does not know reads the file again. All others stand in the
 key book, keys.db in the data folder, each wrapped by the one above: destroy the book's row of a subject, and nobody ever
 opens again what was sealed with it, in no backup either, for the book is in none. The key of the blind index stands there
 too, wrapped by the master key, never in the database.
@@ -20,7 +21,7 @@ from linli.base.errors import StartError, StoreFailed
 from linli.store import KeyBook, KeyRow
 
 from ._blind import Kind, normal
-from ._node_key import derived_key, secret_of
+from ._master import WORD, Master, MasterFile
 from ._suites import SUITES, Broken, Sealer, Suite
 
 SUITE = setting(
@@ -35,7 +36,6 @@ KEK_FILE = setting(
 
 BOOK = "keys.db"
 MASTER = "node.kek"
-_MASTER_WORD = "kek:"
 #: whose key it is: the tenant's own, that of records which are about nobody in particular, that of the blind index
 _TENANT, RECORDS = "", "urn:linli:records"
 _EVERYWHERE, _INDEX = "", "index"
@@ -44,7 +44,6 @@ _INDEX_BYTES = 32
 _BLIND_BYTES = 8
 _KEPT_MAX = 20_000
 _LOOK_EACH_US = SECOND_US // 10
-_DAMAGED = ": without it nothing personal in the database can ever be read again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +68,18 @@ class Destroyed:
 class Keys:
     """The keys of one node. Used from one event loop."""
 
-    def __init__(self, book: KeyBook, master: bytes, *, suite: str = "aes-256-gcm", wall: Clock | None = None) -> None:
-        """Open the book with the master key; `suite`: for new keys.
+    def __init__(
+        self, book: KeyBook, master: bytes | MasterFile, *, suite: str = "aes-256-gcm", wall: Clock | None = None
+    ) -> None:
+        """Open the book with the master key, or with the file that keeps it; `suite`: for new keys.
 
         Raises: StartError: this master key does not open the book.
         """
         self._book = book
         self._suite = SUITES[suite]
         self._wall = wall or WallClock()
-        self._masters = {
-            one.name: one.sealer(derived_key(master, one.name.encode())[: one.key_bytes]) for one in SUITES.values()
-        }
-        self._master_kid = _MASTER_WORD + derived_key(master, b"fingerprint")[:8].hex()
+        self._file = master if isinstance(master, MasterFile) else None
+        self._masters = {} if isinstance(master, MasterFile) else {(one := Master.of(master)).kid: one}
         self._in_use: dict[tuple[str, str], Key] = {}
         self._by_kid: dict[str, Key | None] = {}
         self._looked_us, self._version = 0, -1
@@ -98,8 +97,7 @@ class Keys:
         file = Path(settings[KEK_FILE]) if settings[KEK_FILE] else folder / MASTER
         if not file.exists() and (folder / BOOK).exists():
             raise StartError(f"{file}: is missing, and {folder / BOOK} cannot be opened without it. Put back its copy.")
-        master = secret_of(file, _DAMAGED)
-        return cls(KeyBook.open(folder / BOOK, sync=sync), master, suite=settings[SUITE], wall=wall)
+        return cls(KeyBook.open(folder / BOOK, sync=sync), MasterFile(file), suite=settings[SUITE], wall=wall)
 
     def subject_key(self, tenant: str, subject: str) -> Key:
         """Return the key with which new values of a subject are sealed, made on first use. Raises: StoreFailed."""
@@ -171,6 +169,22 @@ class Keys:
         await asyncio.to_thread(self._book.retire, tenant)
         self._forget()
 
+    async def exchange_master(self) -> int:
+        """Wrap all that the master key wraps by a new one, and let it take the old one's place; return how many keys.
+
+        When it is cut short, the next call goes on where it stopped. The book's own copies are made anew: the old ones could
+        be opened by the old master key only.
+        Raises: StoreFailed, StartError: nothing is lost, and the old master key still opens what it opened.
+        """
+        assert self._file is not None  # noqa: S101 - only tests hold a master key without a file
+        master = self._file.begin()
+        rows = [row for row in self._book.all() if row.under.startswith(WORD) and row.under != master.kid]
+        self._book.rewrap([(row, self._rewrapped(row, master)) for row in rows])
+        await asyncio.to_thread(self._book.renew_copies, self._wall.now_us())
+        self._file.end()
+        self._masters = {master.kid: master}
+        return len(rows)
+
     def tenants(self) -> list[str]:
         """Return the tenants that have keys."""
         return sorted({row.tenant for row in self._book.all() if row.tenant != _EVERYWHERE})
@@ -239,12 +253,32 @@ class Keys:
         """Return a new key of a subject, or of a tenant itself, wrapped."""
         suite = self._suite
         kid, raw = secrets.token_urlsafe(_KID_BYTES), secrets.token_bytes(suite.key_bytes)
-        upper = None if subject == _TENANT else self.subject_key(tenant, _TENANT)
-        row = KeyRow(
-            kid, tenant, subject, suite.name, upper.kid if upper else self._master_kid, b"", self._wall.now_us()
-        )
-        sealer = upper.sealer if upper else self._masters[suite.name]
+        upper = self._master() if subject == _TENANT else self.subject_key(tenant, _TENANT)
+        row = KeyRow(kid, tenant, subject, suite.name, upper.kid, b"", self._wall.now_us())
+        sealer = upper.sealers[suite.name] if isinstance(upper, Master) else upper.sealer
         return row._replace(wrapped=sealer.seal(raw, _bound(row)))
+
+    def _rewrapped(self, row: KeyRow, master: Master) -> KeyRow:
+        """Return a row that the master key wraps as another one wraps it."""
+        raw, sealer = self._raw(row), master.sealers[row.suite]
+        anew = row._replace(under=master.kid, wrapped=sealer.seal(raw, _bound(row)))
+        if sealer.open(anew.wrapped, _bound(anew)) != raw:
+            raise StoreFailed("A key that was wrapped anew does not open.")
+        return anew
+
+    def _master(self, kid: str = "") -> Master:
+        """Return a master key by its name, else the one that wraps what is new: the same as wraps the blind index.
+
+        Raises: StoreFailed: its file is not the one of this book, or not any more.
+        """
+        if not kid and (row := self._book.in_use(_EVERYWHERE, _INDEX)) is not None:
+            kid = row.under
+        if self._file is not None and (not self._masters or (kid and kid not in self._masters)):
+            self._masters = {one.kid: one for one in self._file.masters()}
+        master = self._masters.get(kid) if kid else next(iter(self._masters.values()))
+        if master is None:
+            raise StoreFailed(f"A key in {BOOK} is not opened by this node's master key ({MASTER}): one was exchanged.")
+        return master
 
     def _unwrapped(self, row: KeyRow) -> Key:
         suite = SUITES[row.suite]
@@ -252,10 +286,10 @@ class Keys:
 
     def _raw(self, row: KeyRow) -> bytes:
         """Return a key in clear. Raises: StoreFailed: the one above it does not open it."""
-        if row.under == self._master_kid:
-            upper: Sealer | None = self._masters[row.suite]
+        if row.under.startswith(WORD):
+            upper: Sealer | None = self._master(row.under).sealers[row.suite]
         else:
-            above = None if row.under.startswith(_MASTER_WORD) else self.by_number(row.under)
+            above = self.by_number(row.under)
             upper = above.sealer if above else None
         try:
             if upper is not None:
@@ -280,8 +314,9 @@ class Keys:
     def _new_index(self) -> KeyRow:
         suite = self._suite.name
         kid, raw = secrets.token_urlsafe(_KID_BYTES), secrets.token_bytes(_INDEX_BYTES)
-        row = KeyRow(kid, _EVERYWHERE, _INDEX, suite, self._master_kid, b"", self._wall.now_us())
-        return row._replace(wrapped=self._masters[suite].seal(raw, _bound(row)))
+        master = self._master()
+        row = KeyRow(kid, _EVERYWHERE, _INDEX, suite, master.kid, b"", self._wall.now_us())
+        return row._replace(wrapped=master.sealers[suite].seal(raw, _bound(row)))
 
 
 def _bound(row: KeyRow) -> bytes:

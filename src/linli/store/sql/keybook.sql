@@ -35,7 +35,18 @@ SELECT kid, tenant, subject, suite, under, wrapped, made_us, current FROM key OR
 UPDATE key SET current = 0 WHERE tenant = ? AND subject = ? AND current = 1 AND suite <> ?;
 
 -- key_insert
-INSERT OR IGNORE INTO key (kid, tenant, subject, suite, under, wrapped, made_us, current) VALUES (?, ?, ?, ?, ?, ?, ?, 1);
+-- What the master key wraps is wrapped by the one that wraps the key of the blind index: there is no other, and whoever
+-- still holds one that was exchanged meanwhile adds nothing.
+INSERT OR IGNORE INTO key (kid, tenant, subject, suite, under, wrapped, made_us, current)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, 1
+WHERE ?5 NOT LIKE 'kek:%'
+OR NOT EXISTS (SELECT 1 FROM key WHERE tenant = '' AND subject = 'index' AND current = 1 AND under <> ?5);
+
+-- key_rewrap
+UPDATE key SET under = ?, wrapped = ? WHERE kid = ? AND wrapped = ?;
+
+-- key_under
+SELECT kid FROM key WHERE under = ? LIMIT 1;
 
 -- keys_retire
 UPDATE key SET current = 0 WHERE tenant = ? AND current = 1;
