@@ -29,7 +29,7 @@ def _source() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
 
 
 def test_the_vocabulary_holds_every_type_of_the_standard() -> None:
-    assert len(TYPES) == 48
+    assert len(TYPES) == 50
     assert {"ServiceCall", "EmergencyCard", "EntryExitRecord", "Alert", "Device", "Kpi", "VitalObserved"} <= set(TYPES)
 
 
