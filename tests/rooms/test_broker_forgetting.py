@@ -16,7 +16,7 @@ from linli.base import Ids, Settings, SteppedClock, to_wire_time
 from linli.base.errors import NotAllowed, NotNow, ResourceNotFound
 from linli.broker import Broker, Draft, Erasing
 from linli.store import Find, open_store
-from linli.trust import Act, Keys, NodeSecret, Policies, Principal, Sealed, is_receipt
+from linli.trust import Act, HashChain, Keys, NodeSecret, Policies, Principal, Sealed, is_receipt
 from linli.vocab import vocabulary
 
 HOUR_US = 3600 * 1_000_000
@@ -40,7 +40,9 @@ class House:
 
 async def a_house(folder: Path, *, lets: tuple[Any, ...] = ()) -> House:
     keys = Keys.open(folder, Settings(), sync="off")
-    store = Sealed(await open_store(f"sqlite:///{folder / 'linli.db'}", sync="off"), keys, vocabulary())
+    store = Sealed(
+        await open_store(f"sqlite:///{folder / 'linli.db'}", sync="off", chain=HashChain()), keys, vocabulary()
+    )
     clock, secret = SteppedClock(START_US), NodeSecret(None)
 
     async def destroyed(tenant: str, person: str) -> dict[str, Any]:

@@ -148,3 +148,25 @@ def test_he_takes_a_copy_along_thinks_again_and_is_forgotten(tmp_path: Path) -> 
         assert (await line.ask("GET", "/api/my-data/receipts/none", {}, b"")).status == 404
 
     told(story, tmp_path)
+
+
+def test_he_sees_what_the_law_holds_and_until_when(tmp_path: Path) -> None:
+    async def story(town: Town, person: Person) -> None:
+        officer = Person(town, "account:privacy", "privacy_officer", strong=True)
+        until = {"entity": PERSON, "until": "2026-06-30", "reason": "court/2026-17"}
+        assert (await person.post("/api/holds", **until)).status == 403
+        assert (await Person(town, "account:weak", "privacy_officer").post("/api/holds", **until)).status == 403
+        assert (await officer.post("/api/holds", entity=PERSON, reason="court/2026-17")).status == 400
+        assert (await officer.post("/api/holds", **until)).status == 201
+        held = (await person.get("/api/my-data"))["held"]
+        assert held == [{"what": "Resident", "until": "2026-06-30T16:00:00Z"}]
+        assert "kept by law until 2026-07-01 00:00" in (await person.ask("GET", "/my-data")).body.decode()
+        assert (await person.post("/api/my-data/erase", sure=True)).status == 200
+        assert (await person.get("/api/my-data"))["erasure"]["dueAt"] == held[0]["until"]
+        assert [one["entity"] for one in (await officer.get("/api/holds"))["holds"]] == [PERSON]
+        assert (await officer.post("/api/holds/release", entity=PERSON, reason="court/2026-21")).status == 204
+        assert (await person.get("/api/my-data"))["held"] == []
+        actions = [one["action"] for one in (await person.get("/api/looked"))["looks"] if one["role"] != "resident"]
+        assert [one for one in actions if one.startswith("hold")] == ["hold.released", "hold"]
+
+    told(story, tmp_path)

@@ -20,6 +20,7 @@ from ._form import attribute_name
 from ._geo import Geo, metres_outside, read_geo, read_place
 from ._grammar import read_q, read_scope_q, read_selectors, read_types
 from ._ground import TENANT
+from ._held import Hold
 from ._joining import LEVEL_MAX, Join
 from ._keys import found_by
 from ._language import read_languages
@@ -60,6 +61,7 @@ __all__ = [
     "Fetching",
     "Geo",
     "Held",
+    "Hold",
     "Join",
     "Log",
     "Look",

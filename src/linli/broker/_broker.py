@@ -7,8 +7,7 @@ from ._context_door import ContextDoor
 from ._discovery import DiscoveryDoor
 from ._engines import EngineDoor
 from ._figures import FiguresDoor
-from ._forgetting import ForgettingDoor
-from ._keeping import KeepingDoor
+from ._holding import HoldingDoor
 from ._maps import MapDoor
 from ._purging import PurgeDoor
 from ._unmasking import UnmaskingDoor
@@ -17,8 +16,7 @@ from ._watching import WatchingDoor
 
 class Broker(
     WatchingDoor,
-    KeepingDoor,
-    ForgettingDoor,
+    HoldingDoor,
     PurgeDoor,
     DiscoveryDoor,
     EngineDoor,

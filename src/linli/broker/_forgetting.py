@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 
-from linli.base import SECOND_US, setting
+from linli.base import SECOND_US, setting, to_wire_time
 from linli.base.errors import NotNow, ResourceNotFound
 from linli.store import Change, Delete, DropPast, DropRecord, Put, PutRecord, Timer
 from linli.trust import Act, NodeSecret, Principal, erasure_receipt, trace_of
 
 from ._belongings import Belonging, BelongingsDoor
 from ._changing import ChangingDoor
+from ._held import HeldGround
 from ._recent import FAREWELL
 from ._subscription import KIND as SUBSCRIPTION
 
@@ -63,7 +64,7 @@ class Wish:
     number: str
 
 
-class ForgettingDoor(BelongingsDoor, ChangingDoor):
+class ForgettingDoor(HeldGround, BelongingsDoor, ChangingDoor):
     """Forgets persons."""
 
     def __init__(self, *args: Any, erasing: Erasing | None = None, **kwargs: Any) -> None:
@@ -98,7 +99,7 @@ class ForgettingDoor(BelongingsDoor, ChangingDoor):
         """Take back the wish to be erased. Raises: NotAllowed. NotNow: there is none, or it is being carried out."""
         self._allowed(act, "erase", await self.person_thing(act.tenant, person))
         record = await self._store.record(act.tenant, WISH, trace_of(person))
-        if record is None or orjson.loads(record.doc)["dueUs"] <= self._clock.now_us():
+        if record is None or await self._erasable_us(act.tenant, person, record.doc) <= self._clock.now_us():
             raise NotNow("There is no wish to be erased that can still be taken back.")
         row = self._person_row(act, "erase.taken-back", person)
         drop = DropRecord(WISH, record.record_id, record.version)
@@ -107,9 +108,12 @@ class ForgettingDoor(BelongingsDoor, ChangingDoor):
     async def erase(self, act: Act, person: str) -> dict[str, Any]:
         """Erase a person now, and return the signed receipt.
 
-        Raises: NotAllowed. ResourceNotFound: nothing is kept of anybody with this id.
+        Raises: NotAllowed. ResourceNotFound: nothing is kept of anybody with this id. NotNow: something of him is held.
         """
         self._allowed(act, "erase", await self.person_thing(act.tenant, person))
+        if holds := await self.holds_of(act.tenant, person):
+            until = to_wire_time(max(one.until_us for one in holds))
+            raise NotNow(f"By law something of this person is kept until {until}; then he can be erased.")
         if await self.erasure_wish(act.tenant, person) is None:
             if await self._store.get(act.tenant, person) is None:
                 raise ResourceNotFound
@@ -145,8 +149,18 @@ class ForgettingDoor(BelongingsDoor, ChangingDoor):
     async def _erase_due(self, tenant: str, person: str) -> None:
         """Carry out a wish whose waiting time is over."""
         wish = await self.erasure_wish(tenant, person)
-        if wish is not None and wish.due_us <= self._clock.now_us():
+        if wish is None or wish.due_us > self._clock.now_us():
+            return
+        if holds := await self.holds_of(tenant, person):
+            again = Timer(person, "Resident", ERASE, max(one.until_us for one in holds))
+            await self._commit(self._change(Act(ERASER, "operation", tenant), set_timers=(again,)))
+        else:
             await self._erase(tenant, person)
+
+    async def _erasable_us(self, tenant: str, person: str, wish: bytes) -> int:
+        """Return when a wish is carried out: when its waiting time is over, and nothing of the person is held."""
+        ends = [one.until_us for one in await self.holds_of(tenant, person)]
+        return max([int(orjson.loads(wish)["dueUs"]), *ends])
 
     async def _erase(self, tenant: str, person: str) -> None:
         """Take everything away, piece by piece, then the keys; each piece is one commit that says what went."""

@@ -22,6 +22,7 @@ from linli.vocab import Attribute, EntityType
 from ._expiring import ExpiringDoor
 from ._facts import PAST
 from ._ground import Lost
+from ._held import HeldGround
 from ._plain import Doc, Instance, decoded, stamped
 
 KEEP, AGE, ORDER_END = "keep", "age", "orderEnd"
@@ -62,7 +63,7 @@ class _Due:
             self.next_us = due_us if self.next_us is None else min(self.next_us, due_us)
 
 
-class KeepingDoor(ExpiringDoor):
+class KeepingDoor(HeldGround, ExpiringDoor):
     """Keeps nothing for longer than the vocabulary says."""
 
     def __init__(self, *args: Any, shorter: Iterable[str] = (), **kwargs: Any) -> None:
@@ -161,7 +162,7 @@ class KeepingDoor(ExpiringDoor):
         said = orjson.loads(record.doc)
         entity_type = self._names.type_of(said["type"])
         if entity_type is not None and self.retention.limits(entity_type.name):
-            yield _timer(record.record_id, entity_type.name, at_us, next(iter(said["scope"]), ""))
+            yield keep_timer(record.record_id, entity_type.name, at_us, next(iter(said["scope"]), ""))
 
     def _timers_of(self, put: Put, change: Change) -> Iterator[Timer]:
         entity_type = next((one for name in put.types if (one := self._vocab.types.get(name)) is not None), None)
@@ -189,7 +190,7 @@ class KeepingDoor(ExpiringDoor):
             if (due_us := self._due_us(look, attribute, one)) is not None
         ]
         if moments:
-            yield _timer(put.entity_id, entity_type.name, max(min(moments), change.at_us), scope)
+            yield keep_timer(put.entity_id, entity_type.name, max(min(moments), change.at_us), scope)
 
     def _person_timers(self, relation: Doc) -> Iterator[Timer]:
         """Yield the timer by which a resident is looked at when he has lived elsewhere for long enough."""
@@ -202,7 +203,7 @@ class KeepingDoor(ExpiringDoor):
             days = (one for one in resident.attributes.values() if one.keep_from == "ended")
             dues = [self.retention.due_us(resident, one, life, written_us=0) for one in days]
             for due_us in filter(None, dues[:1]):
-                yield _timer(person, "Resident", due_us, next(iter(relation["scope"]), ""))
+                yield keep_timer(person, "Resident", due_us, next(iter(relation["scope"]), ""))
 
     # what has to go
 
@@ -211,6 +212,8 @@ class KeepingDoor(ExpiringDoor):
         life = self._life(doc, stored.created_us)
         if entity_type.name == "Resident":
             life = replace(life, ended_us=await self._moved_away_us(tenant, stored.entity_id))
+        held = await self._held_until_us(tenant, {stored.entity_id, *self.persons.subjects(entity_type, doc)})
+        life = replace(life, held_until_us=held)
         due, look = _Due({}, []), _Look(tenant, entity_type, stored.entity_id, life, now_us)
         for attribute, one in self._limited(entity_type, doc):
             due_us = self._due_us(look, attribute, one)
@@ -277,13 +280,14 @@ class KeepingDoor(ExpiringDoor):
             return
         due = _Due({}, [])
         # Whatever its days were to count from, it is over since it was taken away.
-        life = Life(said["createdAt"], tuple(said["scope"]), ended_us=record.modified_us)
+        held = await self._held_until_us(act.tenant, (entity_id,))
+        life = Life(said["createdAt"], tuple(said["scope"]), ended_us=record.modified_us, held_until_us=held)
         stays = await self._due_history(_Look(act.tenant, entity_type, entity_id, life, now_us), due)
         if not stays:
             drop = DropRecord(PAST, entity_id, record.version)
             await self._commit(self._change(act, past=(DropPast(entity_id),), records=(drop,)))
             return
-        timers = () if due.next_us is None else (_timer(entity_id, entity_type.name, due.next_us, ""),)
+        timers = () if due.next_us is None else (keep_timer(entity_id, entity_type.name, due.next_us, ""),)
         if due.past or timers:
             await self._commit(self._change(act, past=tuple(due.past), set_timers=timers))
 
@@ -308,7 +312,8 @@ class KeepingDoor(ExpiringDoor):
         if is_collected(attribute):
             said_us = written_us if observed_us is None else observed_us
             orders, scopes = self.persons.orders, look.life.scopes
-            return orders.keeps_until_us(look.tenant, scopes, attribute.name, said_us, look.now_us)
+            due_us = orders.keeps_until_us(look.tenant, scopes, attribute.name, said_us, look.now_us)
+            return None if due_us is None else max(due_us, look.life.held_until_us)
         return self.retention.due_us(
             look.entity_type, attribute, look.life, written_us=written_us, observed_us=observed_us
         )
@@ -352,7 +357,7 @@ class KeepingDoor(ExpiringDoor):
             return None
 
     def _next_timer(self, stored: Stored, type_name: str, due_us: int) -> Timer:
-        return _timer(stored.entity_id, type_name, max(due_us, self._clock.now_us()), next(iter(stored.scopes), ""))
+        return keep_timer(stored.entity_id, type_name, max(due_us, self._clock.now_us()), next(iter(stored.scopes), ""))
 
     # the clock
 
@@ -415,7 +420,7 @@ def _written_us(one: Instance, created_us: int) -> int:
     return written_us
 
 
-def _timer(entity_id: str, type_name: str, due_us: int, scope: str) -> Timer:
+def keep_timer(entity_id: str, type_name: str, due_us: int, scope: str) -> Timer:
     """Return a timer for the full hour after a moment: each hour has its own, so a later write moves no earlier one."""
     hour = -(-due_us // HOUR_US)
     return Timer(entity_id, type_name, f"{KEEP}.{hour}", hour * HOUR_US, scope)

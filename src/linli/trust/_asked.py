@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
-Verb = Literal["read", "list", "create", "change", "delete", "act", "place", "unmask", "export", "erase", "grant"]
+Verb = Literal[
+    "read", "list", "create", "change", "delete", "act", "place", "unmask", "hold", "export", "erase", "grant"
+]
 """`place`: press for help, by dispatch's door alone; `act`: take a step of one's own (accept, cancel, move ...);
-`unmask`: see in clear, for a reason that is said, what is shown masked; `export`, `erase`: all that is kept of a person;
+`unmask`: see in clear, for a reason that is said, what is shown masked; `hold`: keep something beyond its time, and let it go; `export`, `erase`: all that is kept of a person;
 `grant`: give somebody an account, `Thing("Account", scopes, attrs=(role,))`."""
 
 Level = Literal["full", "masked", "hidden"]

@@ -9,8 +9,9 @@ from ._answers import ERRORS
 from ._api import Api
 from ._city import City
 from ._doors import Doors
-from ._entrance import App, Entrance
+from ._entrance import Entrance
 from ._front import FrontDesk
+from ._holds import Holds
 from ._looked import Looked
 from ._my_data import MyData
 from ._ngsild import NgsiLd
@@ -25,15 +26,14 @@ class WebApp(Entrance):
 
     def __init__(self, doors: Doors) -> None:
         """Build the routes on these doors."""
-        super().__init__(doors.asking, self._door, limits=doors.limits, proxies=doors.proxies)
-        self._ngsild = NgsiLd(doors.broker, doors.asking.act)
-        self._pages = Starlette(
+        pages = Starlette(
             routes=[
                 *Api(doors).routes(),
                 *City(doors).routes(),
                 *Looked(doors).routes(),
                 *MyData(doors).routes(),
                 *Unmask(doors).routes(),
+                *Holds(doors).routes(),
                 *doors.health.routes(),
                 Route("/openapi.json", described, methods=["GET"]),
                 *page_routes(FrontDesk(doors)),
@@ -41,6 +41,5 @@ class WebApp(Entrance):
             ],
             exception_handlers=ERRORS,
         )
-
-    def _door(self, path: str) -> App:
-        return self._ngsild if path.startswith("/ngsi-ld/") else self._pages
+        ngsild = NgsiLd(doors.broker, doors.asking.act)
+        super().__init__(doors.asking, ngsild, pages, limits=doors.limits, proxies=doors.proxies)

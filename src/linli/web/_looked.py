@@ -29,7 +29,9 @@ from ._pages import STATIC, Assets, Pages, language_of
 PAGE = 50
 SEQ_MAX = 2**53
 #: what is done with somebody's data, and has words of its own on the page
-ACTIONS = frozenset({"read", "list", "live", "notify", "unmask", "export", "erase"})
+ACTIONS = frozenset(
+    {"read", "list", "live", "notify", "unmask", "hold", "released", "ended", "export", "erase", "movement"}
+)
 
 
 class Looked:
@@ -106,7 +108,7 @@ class Looked:
             "role": lists["role"].codes.get(look.role, {}).get(language, look.role),
             "purpose": lists["purpose"].codes.get(look.purpose, {}).get(language, look.purpose),
             "types": comma.join(one.title[language] for one in types if one is not None),
-            "action": look.action if look.action in ACTIONS else "other",
+            "action": said if (said := look.action.rpartition(".")[2]) in ACTIONS else "other",
         }
 
 

@@ -199,6 +199,8 @@ class MyData:
         await broker.get(asked.act, asked.person, simplified=True, looks=looks)
         await broker.shown(looks, "read")
         wish = await broker.erasure_wish(asked.act.tenant, asked.person)
+        holds = await broker.holds_of(asked.act.tenant, asked.person)
+        held_us = max((one.until_us for one in holds), default=0)
         return {
             "person": asked.person,
             "own": not asked.act.for_whom,
@@ -210,7 +212,11 @@ class MyData:
             "correct": {name: him.values.get(name) or "" for name in OWN_WORDS},
             "consents": [self._consent(asked, purpose, language) for purpose in self._asked_for()],
             "delegations": await self._delegations(asked, language),
-            "erasure": wish and {"dueAt": to_wire_time(wish.due_us), "number": wish.number},
+            "erasure": wish and {"dueAt": to_wire_time(max(wish.due_us, held_us)), "number": wish.number},
+            "held": [
+                {"what": self._vocab.types[one.type].title[language], "until": to_wire_time(one.until_us)}
+                for one in holds
+            ],
             "waitH": broker.erasing.wait_h if broker.erasing else None,
         }
 
