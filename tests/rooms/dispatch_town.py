@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +52,10 @@ class TownKinds:
         }
     )
     urgent_words: Mapping[str, int] = field(default_factory=lambda: {"很急": 2, "摔倒": 3})
+
+    def kind(self, key: str, *, version: str = "", scopes: Sequence[str] = ()) -> Kind | None:
+        """Return a kind; the town has one version of each, the same everywhere."""
+        return self.kinds.get(key)
 
 
 def area_id(community: int) -> str:

@@ -26,7 +26,7 @@ from ._time import (
     from_wire_time,
     to_wire_time,
 )
-from ._worktime import Due, WorkTime, read_work_time
+from ._worktime import Deadline, Due, WorkTime, read_work_time
 
 __all__ = [
     "BATCH_BYTES_MAX",
@@ -38,6 +38,7 @@ __all__ = [
     "MINUTE_US",
     "SECOND_US",
     "Clock",
+    "Deadline",
     "Due",
     "FastClock",
     "Ids",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -120,7 +120,19 @@ class WorkTime:
         if day in self.off or day in self.on:
             return day in self.on, True
         national = _national(day)
-        return (day.weekday() < 5, False) if national is None else (national, True)  # noqa: PLR2004 - Monday to Friday
+        return (day.weekday() < 5, False) if national is None else (national, True)
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """A limit with the calendar by which it is counted: the rule behind a due moment, kept beside it."""
+
+    limit: str
+    work: WorkTime = field(default_factory=WorkTime)
+
+    def due(self, from_us: int) -> Due:
+        """Return when it is over for what began at a moment."""
+        return self.work.due(from_us, self.limit)
 
 
 def read_work_time(zone: str, hours: str, off: list[str], on: list[str]) -> WorkTime:
@@ -143,7 +155,7 @@ def _days(name: str, said: list[str]) -> frozenset[date]:
 @lru_cache(4096)
 def _national(day: date) -> bool | None:
     """Return whether China works on a day, None for a year that the calendar does not know."""
-    from chinese_calendar import is_workday  # noqa: PLC0415 - 20 years of days, read when somebody asks
+    from chinese_calendar import is_workday  # type: ignore[import-untyped]
 
     try:
         return bool(is_workday(day))

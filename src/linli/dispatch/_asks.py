@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from linli.base import Deadline
+
 Mode = Literal["walk", "ebike", "drive"]
 Words = dict[str, str]
 
@@ -26,8 +28,27 @@ class Rung:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """One field of a form, as far as it is checked. `required`: there must be one when the work is finished."""
+
+    name: str
+    title: Words
+    type: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    least: float | None = None
+    most: float | None = None
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of call, as a pack declares it. Units: minutes. `urgency`: 0 routine, 1 soon, 2 urgent, 3 life."""
+    """One kind of call, as a pack declares it. Units: minutes. `urgency`: 0 routine, 1 soon, 2 urgent, 3 life.
+
+    `desk`: nobody is looked for on the streets; the desk takes it and finishes it. `done`: when it must be finished.
+    `circle`: the only role that reads what it is about. `reserve`: the share of helpers kept free for it.
+    """
 
     key: str
     pack: str
@@ -48,6 +69,12 @@ class Kind:
     summary: Words = field(default_factory=dict)
     icon: str = ""
     short: str = ""
+    desk: bool = False
+    done: Deadline | None = None
+    fields: tuple[Asked, ...] = ()
+    circle: str = ""
+    two_persons: bool = False
+    reserve: float = 0.0
 
     @property
     def offer_open_min(self) -> float:
@@ -63,6 +90,10 @@ class Kinds(Protocol):
     @property
     def kinds(self) -> Mapping[str, Kind]:
         """Return the kinds by key, like `elder.sos`."""
+        ...
+
+    def kind(self, key: str, *, version: str = "", scopes: Sequence[str] = ()) -> Kind | None:
+        """Return a kind as it was in `version`, or as it is where `scopes` are; None: it is not offered there."""
         ...
 
     @property

@@ -6,7 +6,7 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 _PART = re.compile(r"([a-zA-Z][A-Za-z0-9_]*)(<=|>=|==|!=|<|>)([^\s&;<>=!]+)", re.ASCII)
 _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
@@ -19,11 +19,14 @@ _COMPARE: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
+Value: TypeAlias = str | float | bool
+
+
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Comparisons that all must hold; none at all (`all`) holds always."""
 
-    parts: tuple[tuple[str, str, str | float | bool], ...]
+    parts: tuple[tuple[str, str, Value], ...]
 
     @classmethod
     def read(cls, text: str) -> Filter | None:
@@ -45,7 +48,7 @@ class Filter:
         return all(_holds(values.get(name), op, wanted) for name, op, wanted in self.parts)
 
 
-def _holds(found: Any, op: str, wanted: str | float | bool) -> bool:
+def _holds(found: Any, op: str, wanted: Value) -> bool:
     alike = type(found) is type(wanted) or (_is_number(found) and _is_number(wanted))
     return bool(_COMPARE[op](found, wanted)) if alike else op == "!="
 
@@ -54,7 +57,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _value(text: str) -> str | float | bool:
+def _value(text: str) -> Value:
     if text in ("true", "false"):
         return text == "true"
     try:

@@ -37,6 +37,8 @@ class Turn:
 
 
 _SEARCHING = frozenset({"triaged", "offered", "no_provider"})
+#: with `confirm = "none"` nobody is asked
+_FINISHED = frozenset({"done", "confirmed"})
 
 #: `press` is the only step that may come first. `by`: the step names the helper who acts or is asked.
 TURNS: Mapping[str, Turn] = {
@@ -48,10 +50,25 @@ TURNS: Mapping[str, Turn] = {
     "rung": Turn(WAITING, WAITING),
     "depart": Turn(frozenset({"accepted"}), frozenset({"en_route"}), by=True),
     "arrive": Turn(frozenset({"accepted", "en_route"}), frozenset({"on_site"}), by=True),
-    "finish": Turn(frozenset({"on_site"}), frozenset({"done"}), by=True),
+    "finish": Turn(frozenset({"on_site"}), _FINISHED, by=True),
     "confirm": Turn(frozenset({"done"}), frozenset({"confirmed"})),
     "confirm_timeout": Turn(frozenset({"done"}), frozenset({"confirmed"})),
+    "close": Turn(frozenset({"confirmed"}), frozenset({"closed"})),
     "cancel": Turn(BEFORE_SITE, frozenset({"cancelled"})),
     "reopen": Turn(frozenset({"done", "confirmed", "closed"}), _SEARCHING),
     "false_alarm": Turn(BEFORE_DONE, frozenset({"false_alarm"})),
+}
+
+_OPEN_DUTY = frozenset({"triaged"})
+
+#: The turns of what the desk does: nobody is looked for, and nobody travels.
+DESK_TURNS: Mapping[str, Turn] = {
+    "press": Turn(frozenset(), _OPEN_DUTY),
+    "rung": Turn(_OPEN_DUTY, _OPEN_DUTY),
+    "take": Turn(_OPEN_DUTY, frozenset({"accepted"})),
+    "finish": Turn(frozenset({"accepted"}), _FINISHED),
+    **{name: TURNS[name] for name in ("confirm", "confirm_timeout", "close")},
+    "cancel": Turn(_OPEN_DUTY | {"accepted"}, frozenset({"cancelled"})),
+    "reopen": Turn(TURNS["reopen"].before, _OPEN_DUTY),
+    "false_alarm": Turn(_OPEN_DUTY | {"accepted"}, frozenset({"false_alarm"})),
 }

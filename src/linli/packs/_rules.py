@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import msgspec
 
-from linli.vocab import FORBIDDEN_NAME, Vocab
+from linli.vocab import FORBIDDEN_NAME, Vocab, vocabulary
 
 from ._filter import Filter
 from ._form import Both, CallForm, FieldForm, LadderForm, PackForm, PlanForm, QueryForm
@@ -62,6 +62,12 @@ def faults_of(pack: PackForm, folder: str, vocab: Vocab) -> list[tuple[str, str]
     return [fault for rule in _RULES for fault in rule(pack, known)] + list(_header(pack, folder))
 
 
+def figure_faults(call: CallForm, pack: PackForm) -> Faults:
+    """Yield what is wrong with the figures of a call, which stand otherwise in some area."""
+    vocab = vocabulary()
+    yield from _call_figures(call, Known(pack, vocab), call.engine or pack.engine)
+
+
 def _header(pack: PackForm, folder: str) -> Faults:
     if not _PACK_KEY.fullmatch(pack.key) or pack.key != folder:
         yield "key", "small letters, digits and _, the same as the folder's name."
@@ -69,6 +75,23 @@ def _header(pack: PackForm, folder: str) -> Faults:
         yield "version", "three numbers, like 1.0.0."
     if not pack.call:
         yield "call", "a pack offers at least one."
+
+
+def texts_of(pack: PackForm) -> dict[str, Both]:
+    """Return every text of a pack by its place, with keys for places in lists: `call.elder.sos.title`."""
+    return dict(_texts_in("", pack))
+
+
+def _texts_in(place: str, value: object) -> Iterator[tuple[str, Both]]:
+    if isinstance(value, Both):
+        yield place, value
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _texts_in(f"{place}.{name}".lstrip("."), getattr(value, name))
+    elif isinstance(value, tuple):
+        for at, one in enumerate(value):
+            named = getattr(one, "key", None) or getattr(one, "name", None) or str(at)
+            yield from _texts_in(f"{place}.{named}", one)
 
 
 def _texts(pack: PackForm, _: Known) -> Faults:
