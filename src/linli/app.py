@@ -355,21 +355,34 @@ async def asked_at_rest(data: Path, settings: Settings, ask: Callable[[Broker], 
         await store.close()
 
 
+async def identity_at_rest(data: Path, settings: Settings, ask: Callable[[Identity], Awaitable[T]]) -> T:
+    """Return what `ask` says to the sign-ins of a node that does not run. Raises: StartError: a node runs on the data."""
+    wall = WallClock()
+    store = await _opened(settings, data, wall)
+    try:
+        # What is written down here must not lie before what stands in the log already.
+        city = SteppedClock(max(await _last_moment_us(store), wall.now_us()))
+        return await ask(Identity(store, city, wall, NodeSecret(data / "node.secret")))
+    finally:
+        await store.close()
+
+
 async def account_at_rest(data: Path, settings: Settings, account_id: str) -> Principal:
     """Return as whom an account of a node that does not run acts; it is named by its own id or by that of its person.
 
     Raises: StartError: there is no such account, or a node runs on the data.
     """
-    wall = WallClock()
-    store = await _opened(settings, data, wall)
-    try:
-        accounts = Identity(store, wall, wall, NodeSecret(data / "node.secret")).accounts
-        async for one in accounts.all():
+
+    async def find(identity: Identity) -> Principal | None:
+        async for one in identity.accounts.all():
             if account_id in (one.id, one.person):
-                return accounts.principal(one)
-    finally:
-        await store.close()
-    raise StartError(f"{account_id}: there is no such account. Name a role instead, as seat@/cn/r37/r3701.")
+                return identity.accounts.principal(one)
+        return None
+
+    found = await identity_at_rest(data, settings, find)
+    if found is None:
+        raise StartError(f"{account_id}: there is no such account. Name a role instead, as seat@/cn/r37/r3701.")
+    return found
 
 
 def _rates(settings: Settings, sign_in: str) -> Limits | None:
@@ -382,12 +395,8 @@ async def invite_first(data: Path, settings: Settings, label: str, *, again: boo
 
     Raises: StartError: there is an administrator already, and it is not asked for `again`; or a node runs.
     """
-    wall = WallClock()
-    store = await _opened(settings, data, wall)
-    try:
-        # What is written down here must not lie before what stands in the log already.
-        city = SteppedClock(max(await _last_moment_us(store), wall.now_us()))
-        identity = Identity(store, city, wall, NodeSecret(data / "node.secret"))
+
+    async def invite(identity: Identity) -> str:
         there = [one async for one in identity.accounts.all() if one.role == "administrator" and not one.blocked]
         if there and not again:
             raise StartError(
@@ -396,8 +405,8 @@ async def invite_first(data: Path, settings: Settings, label: str, *, again: boo
             )
         account = Account("", "administrator", (settings[NODE_SCOPE],))
         return await identity.invitations.make(account, label, "engine:init", days=1)
-    finally:
-        await store.close()
+
+    return await identity_at_rest(data, settings, invite)
 
 
 def _limits(settings: Settings) -> Mapping[str, object]:
@@ -536,6 +545,7 @@ async def _stored(
         sync=synced,
         pending_max=settings["store.pending_max"],
         bytes_cache_mb=settings["store.bytes_cache_mb"],
+        charts_mb=settings["store.charts_mb"],
         readers=settings["store.readers"],
     )
     return Sealed(store, keys, vocabulary())

@@ -19,6 +19,7 @@ from ._cards import Printed
 from ._cards import spelt as card_number
 from ._chain import HASH, HashChain
 from ._checkpoints import WITNESS, Checkpoint, Notary, Witness, witness_at
+from ._client_keys import client_keys, made_client_key
 from ._clients import ClientApp
 from ._codes import Codes, People, Right, Somebody
 from ._consent import Consents, ConsentSaid
@@ -122,11 +123,13 @@ __all__ = [
     "birthday",
     "card_number",
     "check_proof",
+    "client_keys",
     "day_of",
     "end_us",
     "erasure_receipt",
     "is_receipt",
     "is_signed",
+    "made_client_key",
     "messages_of",
     "next_band_day",
     "normal",

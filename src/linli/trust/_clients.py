@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from linli.base import SECOND_US, Clock, read_json, write_json
+from linli.base import MINUTE_US, SECOND_US, Clock, read_json, write_json
 from linli.base.errors import AlreadyExists, BadRequestData, LinliError, ResourceNotFound, SignInNeeded
 from linli.store import DropRecord
 
@@ -25,6 +25,7 @@ KIND = "client"
 KEYS_MAX = 3
 REDIRECTS_MAX = 10
 ASSERTION_S_MAX = 300
+_DAY_US = 24 * 60 * MINUTE_US
 #: device and vendor write in their own name; app acts for the person who let it; gate is a tablet that a clerk approves
 ROLES = ("device", "vendor", "app", "gate")
 GRANTS = {
@@ -45,7 +46,8 @@ _REDIRECT = re.compile(
 class ClientApp:
     """A device, an app or a service of a vendor. `keys`: its public keys, a JWK set as JSON; none = a public client.
 
-    `attrs`: the only attributes that it may write. `title`: what people read when they are asked about it.
+    `attrs`: the only attributes that it may write. `title`: what people read when they are asked about it. `until_us`: when
+    it ends, on the wall clock; 0 = when it is dropped.
     """
 
     id: str
@@ -58,6 +60,7 @@ class ClientApp:
     tenant: str = TENANT
     made_by: str = ""
     made_us: int = 0
+    until_us: int = 0
 
     @property
     def grants(self) -> tuple[str, ...]:
@@ -89,9 +92,13 @@ class Clients:
         self._wall = wall
         self._shown = Tickets(records, wall, "assertion", 2 * ASSERTION_S_MAX * SECOND_US)
 
-    async def register(self, client: ClientApp, keys: Any = None) -> ClientApp:
-        """Register a client. Raises: BadRequestData: with what is wrong. AlreadyExists."""
-        made = _checked(replace(client, made_us=self._wall.now_us()), keys)
+    async def register(self, client: ClientApp, keys: Any = None, *, days: int = 0) -> ClientApp:
+        """Register a client for so many days; 0 = until it is dropped.
+
+        Raises: BadRequestData: with what is wrong. AlreadyExists.
+        """
+        now = self._wall.now_us()
+        made = _checked(replace(client, made_us=now, until_us=now + days * _DAY_US if days else 0), keys)
         await self._records.write(put(KIND, made.id, made, 0), actor=client.made_by or "engine:trust")
         return made
 
@@ -105,14 +112,14 @@ class Clients:
         return made
 
     async def get(self, client_id: str) -> ClientApp | None:
-        """Return a client: a registered one, or the tablet of a gate, which every node knows."""
+        """Return a client whose end has not come: a registered one, or the tablet of a gate, which every node knows."""
         if client_id == GATE_TABLET.id:
             return GATE_TABLET
         kept = await self._records.read(KIND, client_id, ClientApp)
-        return kept.doc if kept else None
+        return kept.doc if kept and not 0 < kept.doc.until_us <= self._wall.now_us() else None
 
     async def all(self) -> list[ClientApp]:
-        """Return all clients, the oldest first."""
+        """Return all clients, the oldest first, also those whose end has come."""
         found: list[ClientApp] = []
         after = 0
         while page := await self._records.page(KIND, ClientApp, after=after):

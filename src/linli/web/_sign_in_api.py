@@ -31,6 +31,9 @@ from ._sign_in import (
     to_sign_in,
 )
 
+#: so long a client may be let in at most, where it has an end
+CLIENT_DAYS_MAX = 1100
+
 
 class SignInApi:
     """The JSON routes."""
@@ -180,7 +183,8 @@ class SignInApi:
             tenant=act.who.tenant,
             made_by=act.who.id,
         )
-        return answer(_client_line(await self._at.identity.clients.register(made, body.get("keys"))), 201)
+        days = _days(body)
+        return answer(_client_line(await self._at.identity.clients.register(made, body.get("keys"), days=days)), 201)
 
     async def change_keys(self, request: Request) -> Response:
         """Give a client other keys: two at a time let it change one for the other."""
@@ -316,6 +320,7 @@ def _client_line(client: ClientApp) -> dict[str, Any]:
         "scopes": client.scopes,
         "attrs": client.attrs,
         "redirects": client.redirects,
+        "until": to_wire_time(client.until_us) if client.until_us else None,
     }
 
 
@@ -328,6 +333,13 @@ def _text(body: Mapping[str, object], name: str) -> str:
     value = body.get(name)
     if not isinstance(value, str):
         raise BadRequestData(f"{name}: a text is needed.")
+    return value
+
+
+def _days(body: Mapping[str, object]) -> int:
+    value = body.get("days", 0)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= CLIENT_DAYS_MAX:
+        raise BadRequestData(f"days: a whole number up to {CLIENT_DAYS_MAX}; without it, until it is dropped.")
     return value
 
 
