@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections import Counter
 from importlib import resources
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from linli.base import within_scope, write_json
+from linli.base import say, within_scope, write_json
 from linli.base.errors import BadSetting
 from linli.demo import District, Scenario, made_up_network
 from linli.demo._draws import draws, fixed_ulid
@@ -327,3 +328,32 @@ def test_any_number_of_residents_is_met_exactly(residents, seed):
     counts = Counter(one["type"] for one in district.entities(START_US))
     assert counts["Resident"] == residents
     assert counts["Helper"] == 2 + 3
+
+
+def test_some_agreed_some_took_it_back_and_nobody_for_a_child_but_who_acts_for_it(entities):
+    people = {one["id"]: one for one in of_type(entities, "Resident")}
+    consents, delegations = of_type(entities, "Consent"), of_type(entities, "Delegation")
+    bands = {one["subject"]["object"]: people[one["subject"]["object"]]["ageBand"]["vocab"] for one in consents}
+    acting = {one["forWhom"]["object"]: one["principal"]["object"] for one in delegations}
+    for one in consents:
+        guardian = one.get("guardian", {}).get("object")
+        assert (bands[one["subject"]["object"]] == "u14") == (guardian is not None)
+        assert guardian in (None, acting.get(one["subject"]["object"]))
+    withdrawn = [one for one in consents if "withdrawnAt" in one]
+    assert 0 < len(withdrawn) < len(consents) / 8
+    given = {(one["subject"]["object"], one["purpose"]["vocab"]) for one in consents}
+    assert all((one["subject"]["object"], one["purpose"]["vocab"]) in given for one in withdrawn)
+    elders = [one["id"] for one in people.values() if one["ageBand"]["vocab"] in ("a60to79", "a80up")]
+    for_care = sum((one, "care") in given for one in elders)
+    assert 0.7 < for_care / len(elders) < 0.95
+    assert {"guardian", "family"} == {one["kind"]["vocab"] for one in delegations}
+    assert len({one["forWhom"]["object"] for one in delegations}) == len(delegations)
+
+
+def test_a_made_up_consent_holds_the_very_words_that_the_page_shows(entities):
+    shown = hashlib.sha256(
+        say("face.my-data.text.contract", "zh", purpose=vocabulary().lists["purpose"].codes["care"]["zh"]).encode()
+    ).hexdigest()
+    assert {one["textHash"]["value"] for one in of_type(entities, "Consent") if one["purpose"]["vocab"] == "care"} == {
+        shown
+    }

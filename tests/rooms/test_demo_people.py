@@ -166,7 +166,7 @@ def test_the_district_goes_in_by_batches_with_their_purpose_and_only_once():
     first, again, told, batches = asyncio.run(story())
     assert first.fresh
     assert first.entities == told[-1] == len(node.entities)
-    assert {purpose for _, purpose, _ in batches} == {"registry", "care", "staff", "service", "operation"}
+    assert {purpose for _, purpose, _ in batches} == {"registry", "care", "staff", "service", "audit", "operation"}
     assert node.entities == {one["id"]: one for one in district.entities(START_US)}
     assert batches[-1] == (1, "operation", "Area")
     assert not again.fresh

@@ -10,6 +10,7 @@ from itertools import islice
 from linli.base import MINUTE_US, Point, scope_of_code, to_wire_time
 from linli.travel import Network
 
+from ._agreed import agreed
 from ._draws import draws, fixed_ulid
 from ._homes import NODE, Homes, Household, Person
 from ._names import COMMUNITIES, STREETS, full_name, numbered, telephone
@@ -102,6 +103,7 @@ class District:
         for community in self.territory.settled:
             for household in self._homes(community.index).households():
                 yield from household.entities
+                yield from agreed(self.seed, household, start_us)
         yield from self._delegations(start_us)
         yield self._district_area(start_us)
 

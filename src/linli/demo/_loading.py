@@ -19,6 +19,7 @@ Progress = Callable[[int], None]
 
 #: the purpose that goes with each type that holds personal attributes
 _PURPOSES = {
+    "Consent": "audit",
     "Delegation": "service",
     "Resident": "registry",
     "Household": "registry",
@@ -29,6 +30,7 @@ _PURPOSES = {
 #: sensitive attributes that may be written for care only: they follow in a request of their own
 _FOR_CARE = ("careLevel", "livesAlone", "dailyCheck")
 _NOT_FOUND = 404
+_SOME_REFUSED = 207
 RESIDENTS_A_COMMUNITY_MIN = 25
 
 
@@ -80,9 +82,14 @@ async def load_shifts(door: Client, district: District, start_us: int, number: i
 
 
 async def _put(office: Seat, batch: Batch) -> None:
-    await office.ask(
-        lambda client: client.upsert_batch(batch.entities, purpose=batch.purpose, update=batch.purpose == "care")
-    )
+    try:
+        await office.ask(
+            lambda client: client.upsert_batch(batch.entities, purpose=batch.purpose, update=batch.purpose == "care")
+        )
+    except ClientProblem as problem:
+        # What somebody agreed to is never written over: a loading that is done again finds it there.
+        if (batch.purpose, problem.status) != (_PURPOSES["Consent"], _SOME_REFUSED):
+            raise
 
 
 async def _standing(office: Seat, district: District) -> int | None:
@@ -118,7 +125,7 @@ def _batches(entities: Iterator[Entity]) -> Iterator[Batch]:
             waiting.setdefault("care", []).append(for_care)
         if len(waiting[purpose]) == BATCH_MAX:
             yield from _emptied(waiting, purpose)
-    for purpose in ("operation", "staff", "registry", "service"):
+    for purpose in ("operation", "staff", "registry", "service", "audit"):
         yield from _emptied(waiting, purpose)
     if last:
         yield Batch("operation", last)
