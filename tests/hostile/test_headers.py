@@ -25,7 +25,7 @@ from linli.app import Node, Plan, build
 from linli.base import Settings, SteppedClock, WallClock, read_json
 from linli.web._answers import ERRORS
 from linli.web._entrance import Entrance
-from linli.web._ngsild import ROUTES
+from linli.web._ngsild import ROUTES, NgsiLd
 from linli.web._ngsild._http import ROOT
 
 ONCE = {
@@ -221,9 +221,10 @@ def test_a_defect_of_ours_shows_nothing_of_its_inside(tmp_path: Path) -> None:
 
     async def story() -> None:
         async with a_node(tmp_path) as node:
+            ngsild = NgsiLd(node.doors.broker, node.doors.asking.act)
             inner = Starlette(routes=[Route("/broken", broken)], exception_handlers=ERRORS)
             with capture_logs() as logged:
-                reply = await ask(Entrance(node.doors.asking, lambda _: inner), "GET", "/broken")
+                reply = await ask(Entrance(node.doors.asking, ngsild, inner), "GET", "/broken")
             check(reply, "500")
             failed = next(one for one in logged if one["event"] == "web.request.failed")
             assert failed["log_level"] == "error"

@@ -3,27 +3,40 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from linli.store import Stored
-from linli.trust import Thing
+from linli.trust import Act, Thing
 
 from ._person import Whose
+from ._projection import Projection
+from ._terms import Terms
 
 VIEWS_MAX = 8
 #: how many ways of asking are told apart before all of them are forgotten
 WAYS_MAX = 4096
 
 #: what one entry weighs beside its bytes, roughly
-_ENTRY_BYTES = 600
+_ENTRY_BYTES = 900
+
+
+class Last(NamedTuple):
+    """The last answer that shows nothing personal in clear and hangs on no moment: to whom, how, under which rules."""
+
+    act: Act
+    terms: Terms
+    projection: Projection
+    edition: int
+    answer: bytes
 
 
 @dataclass(slots=True)
 class Known:
     """What is known of one version of an entity without decoding it: its types (names in documents), when it must be
     looked at again because a part of it expires, what trust asks about, whose data it holds, rendered answers (b"" =
-    nothing is left of it), and which classes of privacy those show in clear that show any."""
+    nothing is left of it), which classes of privacy those show in clear that show any, and the last answer."""
 
     row: int
     version: int
@@ -33,15 +46,17 @@ class Known:
     whose: Whose | None = None
     views: dict[int, bytes] = field(default_factory=dict)
     opened: dict[int, frozenset[str]] = field(default_factory=dict)
+    last: Last | None = None
     bytes_kept: int = _ENTRY_BYTES
 
 
 class Answers:
     """The least recently used give way when all answers together weigh more than `bytes_max`."""
 
-    def __init__(self, bytes_max: int) -> None:
-        """Keep at most so many bytes."""
+    def __init__(self, bytes_max: int, now_us: Callable[[], int]) -> None:
+        """Keep at most so many bytes. `now_us`: the moment, by which parts of entities expire."""
         self._bytes_max = bytes_max
+        self._now_us = now_us
         self._bytes = 0
         self._known: OrderedDict[tuple[str, str], Known] = OrderedDict()
         self._ways: dict[Hashable, int] = {}
@@ -57,13 +72,13 @@ class Answers:
             way = self._ways[asked] = self._last_way
         return way
 
-    def known(self, tenant: str, stored: Stored, now_us: int) -> Known | None:
+    def known(self, tenant: str, stored: Stored) -> Known | None:
         """Return what is known of exactly this version, at this moment."""
         key = (tenant, stored.entity_id)
         found = self._known.get(key)
         if found is None or found.version != stored.version or found.row != stored.row:
             return None
-        if found.until_us is not None and found.until_us <= now_us:
+        if found.until_us is not None and found.until_us <= self._now_us():
             return None
         self._known.move_to_end(key)
         return found

@@ -59,10 +59,11 @@ _AREA = "urn:ngsi-ld:Area:"
 
 
 class Whose(NamedTuple):
-    """Whose data an entity holds, and in which scopes it is."""
+    """Whose data an entity holds, in which scopes it is, and whether anything of its type is personal at all."""
 
     subjects: tuple[str, ...]
     scopes: tuple[str, ...]
+    personal: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +149,9 @@ class Persons:
         by_asking = entity_type.name in BY_ASKING
         return Grounds(self.consents, act.tenant, purpose, subjects, minor, by_asking, allowed)
 
-    def bound(self, act: Act, entity_type: EntityType | None, whose: Whose) -> Hashable:
+    def bound(self, act: Act, whose: Whose) -> Hashable:
         """Return what an answer about an entity hangs on beside its version; answers with an equal one are the same."""
-        if act.purpose is None or entity_type is None or entity_type.name not in self._links:
+        if act.purpose is None or not whose.personal:
             return None
         now_us = self._clock.now_us()
         own = act.who.id in whose.subjects or bool(act.for_whom and act.for_whom in whose.subjects)
@@ -161,7 +162,9 @@ class Persons:
     def whose(self, doc: Doc) -> Whose:
         """Return whose data an entity holds, and where it is."""
         entity_type = self._names.type_of(doc["type"])
-        return Whose(self.subjects(entity_type, doc) if entity_type else (), tuple(doc["scope"]))
+        if entity_type is None or entity_type.name not in self._links:
+            return Whose((), tuple(doc["scope"]), personal=False)
+        return Whose(self.subjects(entity_type, doc), tuple(doc["scope"]), personal=True)
 
     def may_collect(self, act: Act, attribute: Attribute, scopes: list[str]) -> bool:
         """Tell whether an attribute may be written for the purpose of `act`: for an epidemic only what an order allows."""

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from linli.base import MINUTE_US, SECOND_US, Clock
 
-from ._asked import Act, Decision, Principal, Thing, Verb
+from ._asked import Act, Decision, Thing, Verb
 from ._authz import FOLDER, Policy
 from ._residual import Moment, Question, Relation, atoms_of, holds, way
 from ._rules import Residue, Rules
@@ -27,7 +27,8 @@ _DAY_US = 24 * 60 * MINUTE_US
 NO_MOMENT = Moment(0, 0, 0)
 #: for facts that hang on the asker alone
 _NOTHING = Thing("")
-NOBODY = Act(Principal("nobody", "nobody"))
+#: how many of the acts, verbs and types that were asked about are remembered, before all of them are forgotten
+_ASKED_MAX = 4096
 _PERSONAL: frozenset[Relation] = frozenset({"owners", "offered", "workers"})
 
 
@@ -59,11 +60,9 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """Of what was asked last: the rules, the facts that hold for every thing, and what is still to be asked of each."""
+    """Of an act, verb and type: the rules, the facts that hold for every thing, and what is still to be asked of each."""
 
     act: Act
-    verb: Verb
-    type: str
     residue: Residue
     facts: tuple[bool, ...]
     asks: tuple[Callable[[Question], bool], ...]
@@ -101,15 +100,18 @@ class Policies:
         self._folder = folder
         self._rules = _loaded(folder)
         self._today = (0, 0)
-        self._asked = self._prepared(NOBODY, "read", "")
+        #: moves when the rules are read again: answers kept before are stale
+        self.edition = 1
+        #: by the identity of an act, which stands there as long as its answer is kept
+        self._asked: dict[tuple[int, Verb, str], _Asked] = {}
 
     def allows(self, act: Act, verb: Verb, thing: Thing) -> Decision:
         """Decide whether `act` may do `verb` to `thing`."""
         if verb == "create" and len(thing.scopes) > 1:
             return self._everywhere(act, thing)
-        asked = self._asked
-        if asked.act is not act or asked.type != thing.type or asked.verb != verb:
-            asked = self._asked = self._prepared(act, verb, thing.type)
+        asked = self._asked.get((id(act), verb, thing.type))
+        if asked is None:
+            asked = self._prepared(act, verb, thing.type)
         residue = asked.residue
         question = Question(act.who, thing, act, self._moment() if residue.timed else NO_MOMENT)
         facts = asked.facts + tuple([ask(question) for ask in asked.asks])
@@ -158,7 +160,8 @@ class Policies:
     def changed(self) -> None:
         """Read the policies again and forget every answer. Raises: StartError: one is wrong; the old ones stay."""
         self._rules = Rules(self._folder)
-        self._asked = self._prepared(NOBODY, "read", "")
+        self._asked = {}
+        self.edition += 1
 
     # inside
 
@@ -167,7 +170,11 @@ class Policies:
         residue = self._rules.residue(act.who.role, verb, type_name)
         question = Question(act.who, _NOTHING, act, NO_MOMENT)
         facts = tuple([ask(question) for ask in residue.asks[: residue.of_act]])
-        return _Asked(act, verb, type_name, residue, facts, residue.asks[residue.of_act :])
+        asked = _Asked(act, residue, facts, residue.asks[residue.of_act :])
+        if len(self._asked) >= _ASKED_MAX:
+            self._asked.clear()
+        self._asked[id(act), verb, type_name] = asked
+        return asked
 
     def _everywhere(self, act: Act, thing: Thing) -> Decision:
         """Decide whether something may be made in all of its scopes: who may do so in one must not reach into others."""

@@ -105,12 +105,13 @@ class Thing:
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The answer. `policy` names the rules that decided; `shown` says how personal attributes leave the house; `audit`
-    rows go into the Change."""
+    rows go into the Change; `lasts`: it hangs on no moment, so it stays as long as asker, thing and rules do."""
 
     ok: bool
     policy: str
     shown: Shown = PUBLIC
     audit: tuple[bytes, ...] = field(default=())
+    lasts: bool = False
 
     @property
     def mask(self) -> bool:

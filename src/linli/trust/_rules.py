@@ -20,6 +20,7 @@ from ._residual import Atom, Compiler, Question, Tree, UnknownNode, holds, ways
 #: rules, disagree or cannot be understood
 NO_RULE, NO_SUCH_ROLE, NO_SUCH_VERB, IN_DOUBT = "no-rule", "no-such-role", "no-such-verb", "in-doubt"
 
+_UNKNOWN = Decision(ok=False, policy="")
 _log = structlog.get_logger("trust")
 
 
@@ -78,7 +79,7 @@ class Residue:
         shown = PUBLIC
         for one in permits:
             shown = shown.joined(one.shown)
-        return Decision(ok=True, policy=_named(permits), shown=shown)
+        return Decision(ok=True, policy=_named(permits), shown=shown, lasts=not self.timed)
 
 
 class Rules:
@@ -109,10 +110,13 @@ class Rules:
 
     def always(self, role: str, verb: Verb) -> Decision | None:
         """Return the answer if it is a whole yes to every type, whatever is true of the thing."""
-        if (role, verb) not in self._always:
+        found = self._always.get((role, verb), _UNKNOWN)
+        if found is _UNKNOWN:
             everywhere = all(self._is_whole(self.residue(role, verb, one)) for one in self.types.get(verb, ()))
-            self._always[role, verb] = Decision(ok=True, policy=role, shown=FULL) if everywhere else None
-        return self._always[role, verb]
+            found = self._always[role, verb] = (
+                Decision(ok=True, policy=role, shown=FULL, lasts=True) if everywhere else None
+            )
+        return found
 
     def decided(self, residue: Residue, facts: tuple[bool, ...], question: Question) -> Decision:
         """Ask Cedar in full, hold its answer against what is left of the policies, and keep it."""

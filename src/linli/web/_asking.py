@@ -31,6 +31,11 @@ ADDRESS = setting(
 COOKIE = "linli_login"
 _LOCAL = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 _LOGIN_ID = "linli.login_id"
+_HEADERS = "linli.headers"
+#: how many askers are remembered with the Act of their last request, before all of them are forgotten
+_ACTS_MAX = 4096
+#: longer than any purpose that there is
+_PURPOSE_LETTERS_MAX = 64
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 Headers = Mapping[bytes, bytes]
@@ -42,9 +47,12 @@ SignIn = Literal["accounts", "open", "demo"]
 OPERATOR = "operator"
 
 
-def headers_of(scope: Scope) -> dict[bytes, bytes]:
-    """Return the request's headers by lower-case name; of a repeated one the last."""
-    return dict(scope["headers"])
+def headers_of(scope: Scope) -> Headers:
+    """Return the request's headers by lower-case name; of a repeated one the last. They stand in the scope from then on."""
+    headers: Headers | None = scope.get(_HEADERS)
+    if headers is None:
+        headers = scope[_HEADERS] = dict(scope["headers"])
+    return headers
 
 
 class Asking:
@@ -73,6 +81,7 @@ class Asking:
         named = {urlsplit(address).hostname or ""} - {""}
         self._hosts = _LOCAL | named | {host.strip().lower() for host in hosts.split(",") if host.strip()}
         self._open = Principal("operator", OPERATOR, ("/",), name="operator")
+        self._acts: dict[tuple[str, str | None, str], Act] = {}
 
     def guard(self, scope: Scope, headers: Headers) -> None:
         """Refuse a foreign Host (DNS rebinding) and a write that a foreign page started (request forgery).
@@ -99,6 +108,9 @@ class Asking:
 
     def is_fresh(self, scope: Scope, headers: Headers) -> bool:
         """Tell whether memory may be trusted about who asks."""
+        if b"authorization" not in headers and b"cookie" not in headers:
+            scope[_LOGIN_ID] = None
+            return True
         login_id = self._login_id(scope, headers)
         return login_id is None or self.identity.logins.is_fresh(login_id)
 
@@ -138,15 +150,16 @@ class Asking:
         Raises: SignInNeeded: a token was sent, but its sign-in is over.
         """
         headers = headers_of(scope) if headers is None else headers
-        purpose = headers.get(b"linli-purpose", b"").decode("latin-1").strip() or None
+        said = headers.get(b"linli-purpose")
+        purpose = None if said is None else said.decode("latin-1").strip() or None
         login = self.login(scope, headers)
         if login is not None:
             whom = login.for_whom if login.for_whom and self._mandated(login.who, login.for_whom) else ""
-            return Act(login.who, purpose, login.who.tenant, for_whom=whom, strong=login.strong)
+            return self._remembered(login.id, login.who, purpose, whom, strong=login.strong)
         if headers.get(b"authorization", b"")[:7].lower() == b"bearer ":
             raise SignInNeeded("This sign-in is over. Sign in again.")
         if self.sign_in == "open":
-            return Act(self._open, purpose)
+            return self._remembered("", self._open, purpose)
         return Act(Principal(self._caller_id(scope, headers), "caller"), purpose)
 
     def act_on_call(self, scope: Scope, headers: Headers, call_id: str) -> Act:
@@ -160,6 +173,20 @@ class Asking:
                 raise NotAllowed("This word does not open this call.")
             return Act(Principal(call_id, "caller"), "service")
         return self.act(scope, headers)
+
+    def _remembered(
+        self, login_id: str, who: Principal, purpose: str | None, whom: str = "", *, strong: bool = False
+    ) -> Act:
+        """Return one and the same Act as long as the same asks in the same way: below, what hangs on it is kept by it."""
+        key = (login_id, purpose, whom)
+        act = self._acts.get(key)
+        if act is None or act.who is not who or act.strong != strong:
+            act = Act(who, purpose, who.tenant, for_whom=whom, strong=strong)
+            if len(self._acts) >= _ACTS_MAX:
+                self._acts.clear()
+            if purpose is None or len(purpose) <= _PURPOSE_LETTERS_MAX:
+                self._acts[key] = act
+        return act
 
     def _caller_id(self, scope: Scope, headers: Headers) -> str:
         known = headers.get(b"linli-caller", b"")

@@ -11,7 +11,7 @@ from linli.broker import Broker
 
 from ._answers import ERRORS
 from ._asking import Asking
-from ._entrance import App, Entrance
+from ._entrance import Entrance
 from ._health import Health
 from ._limits import Limits, Proxies
 from ._ngsild import NgsiLd
@@ -35,9 +35,7 @@ class BrokerApp(Entrance):
 
     def __init__(self, doors: BrokerDoors) -> None:
         """Build the routes on these doors."""
-        super().__init__(doors.asking, self._door, limits=doors.limits, proxies=doors.proxies)
-        self._ngsild = NgsiLd(doors.broker, doors.asking.act)
-        self._pages = Starlette(
+        pages = Starlette(
             routes=[
                 *doors.health.routes(),
                 Route("/openapi.json", described, methods=["GET"]),
@@ -45,6 +43,5 @@ class BrokerApp(Entrance):
             ],
             exception_handlers=ERRORS,
         )
-
-    def _door(self, path: str) -> App:
-        return self._ngsild if path.startswith("/ngsi-ld/") else self._pages
+        ngsild = NgsiLd(doors.broker, doors.asking.act)
+        super().__init__(doors.asking, ngsild, pages, limits=doors.limits, proxies=doors.proxies)

@@ -12,33 +12,41 @@ from linli.base.errors import LinliError
 from ._answers import SAFE_HEADERS, STRICT_TRANSPORT, UNLESS_SAID, log, problem
 from ._asking import Asking, headers_of
 from ._limits import Limits, Proxies
+from ._ngsild import NgsiLd
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Pairs = tuple[tuple[bytes, bytes], ...]
 
 #: the one path whose answer never ends, so that nobody waits for it
 LIVE_PATH = "/api/live"
 
+_SAFE = (*SAFE_HEADERS, *UNLESS_SAID)
+_SAFE_OVER_TLS = (*SAFE_HEADERS, STRICT_TRANSPORT, *UNLESS_SAID)
+_UNLESS_SAID = frozenset(name for name, _ in UNLESS_SAID)
+
 
 class Entrance:
-    """One ASGI application: refuses what the guard refuses, and hands the rest to what `inner` returns for a path."""
+    """One ASGI application: refuses what the guard refuses, and hands the rest to NGSI-LD or to the pages."""
 
     def __init__(
         self,
         asking: Asking,
-        inner: Callable[[str], App],
+        ngsild: NgsiLd,
+        pages: App,
         *,
         limits: Limits | None = None,
         proxies: Proxies | None = None,
     ) -> None:
         """Guard by `asking`. `limits`: how often somebody may ask, None = as he likes; `proxies`: those believed."""
         self._asking = asking
+        self._ngsild = ngsild
+        self._pages = pages
         self._limits = limits
         self._proxies = proxies
-        self._inner = inner
         self._open = 0
         self._idle = asyncio.Event()
         self._idle.set()
@@ -50,14 +58,15 @@ class Entrance:
         scope["linli.first_byte"] = time.perf_counter()
         if self._proxies is not None:
             self._proxies.seen_through(scope)
-        live = scope["path"] == LIVE_PATH
-        if not live:
+        path = scope["path"]
+        lasting = path == LIVE_PATH
+        if not lasting:
             self._open += 1
             self._idle.clear()
         try:
-            await self._answer(scope, receive, _with_safe_headers(send, secure=scope.get("scheme") == "https"))
+            await self._answer(scope, receive, send, path)
         finally:
-            if not live:
+            if not lasting:
                 self._open -= 1
                 if not self._open:
                     self._idle.set()
@@ -66,8 +75,9 @@ class Entrance:
         """Return when no request is open; live streams do not count."""
         await self._idle.wait()
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
         headers = headers_of(scope)
+        safe = _SAFE_OVER_TLS if scope.get("scheme") == "https" else _SAFE
         try:
             self._asking.guard(scope, headers)
             if not self._asking.is_fresh(scope, headers):
@@ -76,23 +86,26 @@ class Entrance:
                 login = self._asking.login(scope, headers)
                 self._limits.admit(scope, login.who if login else None)
         except LinliError as error:
-            log.info("web.request.refused", code=error.code, path=scope["path"], **error.facts)
-            await problem(error)(scope, receive, send)
+            log.info("web.request.refused", code=error.code, path=path, **error.facts)
+            await problem(error)(scope, receive, _safely(send, safe))
             return
         try:
-            await self._inner(scope["path"])(scope, receive, send)
+            if path.startswith("/ngsi-ld/"):
+                await self._ngsild(scope, receive, send, more=safe)
+            else:
+                await self._pages(scope, receive, _safely(send, safe))
         except Exception as error:  # noqa: BLE001 - Starlette re-raises after having answered; the server must not log it again
-            log.debug("web.request.ended", path=scope["path"], exc_info=error)
+            log.debug("web.request.ended", path=path, exc_info=error)
 
 
-def _with_safe_headers(send: Send, *, secure: bool) -> Send:
-    safe = (*SAFE_HEADERS, STRICT_TRANSPORT) if secure else SAFE_HEADERS
+def _safely(send: Send, safe: Pairs) -> Send:
+    """Return what sends an answer with the safe headers, of which it may say some itself."""
 
-    async def send_safely(message: Message) -> None:
+    def send_safely(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             said = message.get("headers", ())
-            names = dict(said)
-            message["headers"] = [*said, *safe, *[pair for pair in UNLESS_SAID if pair[0] not in names]]
-        await send(message)
+            own = _UNLESS_SAID.intersection(dict(said))
+            message["headers"] = [*said, *[pair for pair in safe if pair[0] not in own]]
+        return send(message)
 
     return send_safely

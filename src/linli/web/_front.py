@@ -100,7 +100,7 @@ class FrontDesk:
 
         Raises: ResourceNotFound, NotAllowed.
         """
-        headers = headers_of(request.scope)
+        headers = dict(headers_of(request.scope))
         if watch:
             headers[b"linli-watch"] = watch.encode("latin-1", "replace")
         act = self._doors.asking.act_on_call(request.scope, headers, call_id)

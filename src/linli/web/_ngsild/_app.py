@@ -9,6 +9,7 @@ import structlog
 from linli.base.errors import BadRequestData, LinliError, OperationNotSupported, ResourceNotFound, TooLarge
 from linli.broker import Broker, came_by
 from linli.trust import Act
+from linli.web._asking import Headers, headers_of
 
 from . import (
     _attributes,
@@ -27,6 +28,8 @@ from . import (
 )
 from ._desk import Desk, Route, Routes
 from ._http import (
+    FORMS,
+    FORMS_WITH_GEO,
     JSON,
     Answer,
     Asked,
@@ -101,11 +104,16 @@ class NgsiLd:
         """Serve this broker; `acting` says who asks."""
         self._desk = Desk(broker, acting)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        headers = dict(scope["headers"])
+    async def __call__(
+        self, scope: Scope, receive: Receive, send: Send, more: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
+        """Answer one request. `more`: headers that every answer carries."""
+        headers = headers_of(scope)
         try:
-            answer = await self._answer(scope, headers, receive)
+            route, asked = self._read(scope, headers, receive)
+            if b"ngsild-tenant" in headers:
+                asked.tenant_known = await self._desk.broker.knows_tenant(asked.tenant)
+            answer = await (self._came_by(route, asked) if b"via" in headers else route.handler(self._desk, asked))
         except LinliError as error:
             answer = problem(error)
         except WrongForm as wrong:
@@ -113,35 +121,50 @@ class NgsiLd:
         except Exception as error:  # noqa: BLE001 - a defect of ours must not reach the server or show its inside
             _log.error("web.request.failed", path=scope["path"], exc_info=error)
             answer = problem(LinliError())
-        tenant = headers.get(b"ngsild-tenant")
-        if tenant is not None and tenant.isascii() and tenant.decode().isprintable():
-            answer.headers.append((b"ngsild-tenant", tenant))
-        if b"prefer" in headers and answer.status in (200, 203):
-            version = preferred_version(headers)
-            if version is not None:
-                answer.headers.append((b"preference-applied", f"ngsi-ld={version}".encode()))
-        await answer.send(send, bodiless=scope["method"] == "HEAD")
+        if b"ngsild-tenant" in headers or b"prefer" in headers:
+            answer.headers += _echoed(headers, answer.status)
+        start, body = answer.messages(more)
+        await send(start)
+        if scope["method"] == "HEAD":
+            body["body"] = b""
+        await send(body)
 
-    async def _answer(self, scope: Scope, headers: Mapping[bytes, bytes], receive: Receive) -> Answer:
-        method = scope["method"]
+    def _read(self, scope: Scope, headers: Headers, receive: Receive) -> tuple[Route, Asked]:
+        """Return what answers a request, and the request as that reads it. Raises: LinliError, WrongForm."""
+        method, path = scope["method"], scope["path"]
         if method in ("POST", "PATCH", "PUT") and b"content-length" not in headers:
             raise WrongForm(411, "Send the header Content-Length.")
         bytes_max = self._desk.broker.caps.url_bytes
-        if len(scope["path"]) > bytes_max:
+        if len(path) > bytes_max:
             raise TooLarge(f"The path may hold at most {bytes_max} bytes.")
         segments = segments_of(scope)
-        route = _route(method, segments, slash=scope["path"].endswith("/"))
+        route = _route(method, segments, slash=path.endswith("/"))
         accept = headers.get(b"accept")
-        media = JSON if accept is None or accept == b"*/*" else wanted_media(accept, geo=route.geo)
+        media = (
+            JSON if accept is None or accept == b"*/*" else wanted_media(accept, FORMS_WITH_GEO if route.geo else FORMS)
+        )
         raw = scope["query_string"]
         parameters = parameters_of(raw, route.known, route.unbuilt, bytes_max) if raw else {}
-        asked = Asked(method, scope, headers, segments, parameters, media, receive)
-        if b"ngsild-tenant" in headers:
-            asked.tenant_known = await self._desk.broker.knows_tenant(asked.tenant)
-        if b"via" not in headers:
+        return route, Asked(method, scope, headers, segments, parameters, media, receive)
+
+    async def _came_by(self, route: Route, asked: Asked) -> Answer:
+        """Answer a request that another broker passed on."""
+        via, alias = asked.headers[b"via"].decode("latin-1"), await self._desk.broker.alias(asked.tenant)
+        with came_by(via, alias):
             return await route.handler(self._desk, asked)
-        with came_by(headers[b"via"].decode("latin-1"), await self._desk.broker.alias(asked.tenant)):
-            return await route.handler(self._desk, asked)
+
+
+def _echoed(headers: Headers, status: int) -> list[tuple[bytes, bytes]]:
+    """Return what an answer repeats of what the request said: its tenant, and the version to which it keeps."""
+    echoed = []
+    tenant = headers.get(b"ngsild-tenant")
+    if tenant is not None and tenant.isascii() and tenant.decode().isprintable():
+        echoed.append((b"ngsild-tenant", tenant))
+    if b"prefer" in headers and status in (200, 203):
+        version = preferred_version(headers)
+        if version is not None:
+            echoed.append((b"preference-applied", f"ngsi-ld={version}".encode()))
+    return echoed
 
 
 def _route(method: str, segments: list[str], *, slash: bool) -> Route:

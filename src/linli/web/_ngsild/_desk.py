@@ -8,11 +8,11 @@ from typing import Any
 
 from linli.base import read_json, write_json
 from linli.base.errors import BadRequestData, InvalidRequest, NonexistentTenant, NotAllowed
-from linli.broker import Broker, Terms
+from linli.broker import TENANT, Broker, Terms
 from linli.trust import Act
 from linli.vocab import CORE_CONTEXT_URL
 
-from ._http import Answer, Asked, Scope, check_media, context_link, context_links, received
+from ._http import LD_JSON, Answer, Asked, Scope, check_media, context_link, context_links, received
 from ._pages import Pages
 
 NONE: frozenset[str] = frozenset()
@@ -35,10 +35,10 @@ class Desk:
         Raises: NotAllowed: only the operator names a tenant. NonexistentTenant: nothing was ever written there.
         """
         act = self._acting(asked.scope)
-        purpose = asked.headers.get(b"linli-purpose")
-        if act.purpose is None and purpose:
-            act = replace(act, purpose=purpose.decode("latin-1").strip())
-        tenant = asked.tenant
+        headers = asked.headers
+        if act.purpose is None and b"linli-purpose" in headers:
+            act = replace(act, purpose=headers[b"linli-purpose"].decode("latin-1").strip() or None)
+        tenant = asked.tenant if b"ngsild-tenant" in headers else TENANT
         if tenant == act.tenant:
             return act
         if len(tenant) > TENANT_LETTERS_MAX or not tenant.isascii() or not tenant.isprintable() or " " in tenant:
@@ -126,7 +126,7 @@ def source_of(terms: Terms) -> Any:
 
 def with_context(asked: Asked, terms: Terms, body: bytes) -> Answer:
     """Return one JSON object with its context: in the body for ld+json, else in a Link header."""
-    if asked.ld_json:
+    if asked.media == LD_JSON:
         body = b'{"@context":' + write_json(source_of(terms)) + b"," + body[1:]
         return Answer(200, body, media=b"application/ld+json")
     return Answer(200, body, [context_link(terms.link)] if terms.link else [])

@@ -28,7 +28,9 @@ Send = Callable[[Message], Awaitable[None]]
 
 ROOT = "/ngsi-ld/v1"
 JSON, LD_JSON, GEO_JSON = "application/json", "application/ld+json", "application/geo+json"
+FORMS, FORMS_WITH_GEO = (JSON, LD_JSON), (JSON, LD_JSON, GEO_JSON)
 MERGE_JSON = "application/merge-patch+json"
+_BELOW = ROOT + "/"
 PARAMETERS_MAX = 64
 
 #: letters of a query that stand in a Link as they are
@@ -89,15 +91,18 @@ class Answer:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     media: bytes = b"application/json"
 
-    async def send(self, send: Send, *, bodiless: bool = False) -> None:
-        """Hand the answer to the server; `bodiless`: without its body, as HEAD wants it."""
-        headers = self.headers
+    def messages(self, more: tuple[tuple[bytes, bytes], ...]) -> tuple[Message, Message]:
+        """Return what the server is told. `more`: headers beside those of the answer."""
+        body = self.body
+        headers = [*self.headers, *more]
         if self.status != 204:
-            headers = [*headers, (b"content-length", b"%d" % len(self.body))]
-        if self.body:
-            headers = [*headers, (b"content-type", self.media)]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": b"" if bodiless else self.body})
+            headers.append((b"content-length", b"%d" % len(body)))
+        if body:
+            headers.append((b"content-type", self.media))
+        return (
+            {"type": "http.response.start", "status": self.status, "headers": headers},
+            {"type": "http.response.body", "body": body},
+        )
 
 
 class WrongForm(Exception):
@@ -117,14 +122,15 @@ def problem(error: LinliError) -> Answer:
 
 def segments_of(scope: Scope) -> list[str]:
     """Return the parts of the path below the root, decoded one by one; one trailing slash means nothing."""
-    raw = scope.get("raw_path")
-    path = raw.partition(b"?")[0].decode("latin-1") if raw else scope["path"]
-    if not path.startswith(ROOT + "/"):
+    raw: bytes = scope.get("raw_path") or b""
+    encoded = b"%" in raw
+    path: str = raw.partition(b"?")[0].decode("latin-1") if encoded else scope["path"]
+    if not path.startswith(_BELOW):
         return []
-    segments = path[len(ROOT) + 1 :].split("/")
-    if segments[-1] == "" and len(segments) > 1:
+    segments: list[str] = path[len(_BELOW) :].split("/")
+    if len(segments) > 1 and segments[-1] == "":
         segments.pop()
-    return [unquote(segment) if "%" in segment else segment for segment in segments] if raw else segments
+    return [unquote(segment) for segment in segments] if encoded else segments
 
 
 @lru_cache(maxsize=1024)
@@ -261,8 +267,8 @@ def unpacked(body: bytes, bytes_max: int, ratio_max: int) -> bytes:
 
 
 @lru_cache(maxsize=256)
-def wanted_media(accept: bytes, *, geo: bool) -> str:
-    """Return the media type of the answer: that of the greatest weight; on equal ones json, ld+json, geo+json.
+def wanted_media(accept: bytes, offered: tuple[str, ...] = FORMS) -> str:
+    """Return the media type of the answer: that of the greatest weight; of equal ones the first that is offered.
 
     Raises: WrongForm: 406, none of them is wanted.
     """
@@ -271,7 +277,7 @@ def wanted_media(accept: bytes, *, geo: bool) -> str:
         media, _, parameters = part.partition(";")
         weights[media.strip()] = _weight(parameters)
     best, best_weight = "", 0.0
-    for media in (JSON, LD_JSON, GEO_JSON) if geo else (JSON, LD_JSON):
+    for media in offered:
         weight = next((weights[form] for form in (media, "application/*", "*/*") if form in weights), 0.0)
         if weight > best_weight:
             best, best_weight = media, weight

@@ -19,7 +19,7 @@ from ._http import ROOT, Answer, Asked, truth_of
 
 MAPPING = frozenset({"entityMap", "entityMapLifetime"})
 
-_HEADER = b"ngsild-entitymap"
+MAP_HEADER = b"ngsild-entitymap"
 #: which page of an answer is wanted, and how it is shown: the question is the same without them
 _BESIDE = MAPPING | FORMS | {"limit", "offset", "count"}
 
@@ -79,13 +79,13 @@ def without_map(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def named_map(asked: Asked) -> str | None:
     """Return the id of the map by which a request wants to go. Raises: BadRequestData."""
-    said = asked.headers.get(_HEADER)
+    said = asked.headers.get(MAP_HEADER)
     return None if said is None else read_map_id(unquote(said.decode("latin-1").strip()))
 
 
 def by_map(answer: Answer, map_id: str, *, is_new: bool = False) -> Answer:
     """Return an answer that says by which map it was found; a new one makes it a 201."""
-    answer.headers.append((_HEADER, f"{ROOT}/entityMaps/{map_id}".encode()))
+    answer.headers.append((MAP_HEADER, f"{ROOT}/entityMaps/{map_id}".encode()))
     if is_new and answer.status == 200:
         answer.status = 201
     return answer

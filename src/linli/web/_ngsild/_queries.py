@@ -24,8 +24,8 @@ from ._asking import (
     wish_of_body,
 )
 from ._desk import Desk, Route, Routes, source_of, with_context
-from ._http import Answer, Asked, context_link, page_links, preferred_version
-from ._maps import MAPPING, by_map, created, map_wish, new_map_wish, without_map
+from ._http import GEO_JSON, Answer, Asked, context_link, page_links, preferred_version
+from ._maps import MAP_HEADER, MAPPING, by_map, created, map_wish, new_map_wish, without_map
 from ._older import made_older, version_of
 
 __all__ = ["ROUTES", "SYSTEM", "types_of"]
@@ -84,22 +84,27 @@ async def create_map_by_post(desk: Desk, asked: Asked) -> Answer:
 
 async def get(desk: Desk, asked: Asked) -> Answer:
     """Read one entity, as the asker may see it."""
-    entity_id, said = asked.segments[1], asked.parameters
-    terms = await desk.linked(asked)
-    projection, types, join = _WHOLE, None, None
-    if said or asked.geo_json:
-        projection = projection_of(said, terms, asked)
-        types, join = types_of(said, terms), join_of(said)
+    headers, entity_id = asked.headers, asked.segments[1]
+    terms = await desk.linked(asked) if b"link" in headers else desk.broker.contexts.default
     act = desk.act(asked)
     try:
-        if join is None:
-            bodies = [await desk.broker.get_bytes(act, entity_id, terms, projection, types=types)]
-        else:
-            linked = await desk.broker.get_joined(act, entity_id, terms, projection, join=join, types=types)
-            bodies = [write_json(one) for one in linked]
+        if asked.parameters or asked.media == GEO_JSON or b"prefer" in headers or MAP_HEADER in headers:
+            return await _get_so(desk, asked, act, terms, entity_id)
+        return with_context(asked, terms, await desk.broker.get_bytes(act, entity_id, terms, _WHOLE))
     except ResourceNotFound:
         checked_id(entity_id)  # what is there has a good id; only a miss needs to know whether it could be one
         raise
+
+
+async def _get_so(desk: Desk, asked: Asked, act: Act, terms: Terms, entity_id: str) -> Answer:
+    """Read one entity in a form, or with what it is linked to, that was asked for."""
+    said = asked.parameters
+    projection, types, join = projection_of(said, terms, asked), types_of(said, terms), join_of(said)
+    if join is None:
+        bodies = [await desk.broker.get_bytes(act, entity_id, terms, projection, types=types)]
+    else:
+        linked = await desk.broker.get_joined(act, entity_id, terms, projection, join=join, types=types)
+        bodies = [write_json(one) for one in linked]
     mapping = map_wish(asked, terms)
     answer = _one(asked, terms, bodies)
     return answer if mapping is None else by_map(answer, await desk.broker.map_of(act, mapping, entity_id))
