@@ -8,5 +8,6 @@ decides about a call, and never touches the store.
 
 from ._packs import BUILTIN, Pack, Packs, load_pack, read_urgent_words
 from ._publish import publish
+from ._stage import play
 
-__all__ = ["BUILTIN", "Pack", "Packs", "load_pack", "publish", "read_urgent_words"]
+__all__ = ["BUILTIN", "Pack", "Packs", "load_pack", "play", "publish", "read_urgent_words"]

@@ -77,7 +77,7 @@ class Overrides:
 
     def at(self, call: str, pack: str, scopes: Sequence[str]) -> tuple[bool, dict[str, float | str]]:
         """Return whether a call is off in any of the areas that hold `scopes`, and its figures there."""
-        figures: dict[str, float | str] = msgspec.field(default_factory=dict)
+        figures: dict[str, float | str] = {}
         off = False
         for area in self.areas:
             if not any(within_scope(scope, area.scope) for scope in scopes):

@@ -171,6 +171,13 @@ class Packs:
                 return found
         return self._kind_at(key, scopes) if self._overrides.areas and scopes else self.kinds.get(key)
 
+    def way_out(self, key: str) -> str:
+        """Say what somebody can do who asked for a kind that is not offered."""
+        engine = self.waiting.get(key)
+        if engine is None:
+            return "GET /api/kinds lists what is."
+        return f"it waits for the engine {engine}, which this release does not have. Ask the seat on duty instead."
+
     def _kind_at(self, key: str, scopes: Sequence[str]) -> Kind | None:
         kind = self.kinds.get(key)
         if kind is None:
