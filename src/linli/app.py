@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from linli.base import Clock, Ids, Settings, SteppedClock, WallClock, read_json, seeded, setting, to_wire_time
 from linli.base.errors import BadSetting, LinliError, StartError, StoreFailed
-from linli.broker import KEEP_S, TENANT, WAIT_H, Broker, Caps, Erasing, Fetching, found_by
+from linli.broker import KEEP_S, TENANT, WAIT_H, Broker, Caps, Erasing, Fetching, filing_form, found_by
 from linli.dispatch import Dispatch, Tuning
 from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.packs import Packs, publish
@@ -32,6 +32,7 @@ from linli.trust import (
     OtherProvider,
     Policies,
     Principal,
+    Refiling,
     Resealing,
     Sealed,
     messages_of,
@@ -487,6 +488,20 @@ async def seal_at_rest(data: Path, settings: Settings) -> list[str]:
         await sealed.close()
 
 
+async def refile_at_rest(data: Path, settings: Settings, tell: Callable[[str], None]) -> None:
+    """File every entity of a database that no node has open as this program looks for it; `tell` hears how far it is.
+
+    Raises: StartError: a node runs on the data, or it holds personal data in clear.
+    """
+    wall = WallClock()
+    sealed = await _stored(settings, data, wall)
+    try:
+        await sealed.check()
+        await Refiling(sealed, found_by(vocabulary()), wall, tell).bring_up()
+    finally:
+        await sealed.close()
+
+
 async def rotate_keys(data: Path, settings: Settings) -> int:
     """Have new keys from now on, also while a node runs; return in how many tenants. Raises: StartError."""
     keys = Keys.open(data, settings)
@@ -527,9 +542,13 @@ async def inspect_at_rest(data: Path, settings: Settings) -> tuple[bool, list[st
 async def _opened(
     settings: Settings, data: Path, wall: Clock, sync: Literal["full", "normal", "off"] | None = None
 ) -> Sealed:
-    """Return the store, sealed. Raises: StartError: it cannot be opened, or holds personal data in clear."""
+    """Return the store, sealed, with everything filed as this program looks for it.
+
+    Raises: StartError: it cannot be opened, or holds personal data in clear.
+    """
     sealed = await _stored(settings, data, wall, sync)
     await sealed.check()
+    await Refiling(sealed, found_by(vocabulary()), wall).bring_up()
     return sealed
 
 
@@ -548,7 +567,7 @@ async def _stored(
         charts_mb=settings["store.charts_mb"],
         readers=settings["store.readers"],
     )
-    return Sealed(store, keys, vocabulary())
+    return Sealed(store, keys, vocabulary(), form=filing_form(vocabulary()))
 
 
 def _identity(

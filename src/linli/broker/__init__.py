@@ -16,6 +16,7 @@ from ._broker import Broker
 from ._caps import Caps
 from ._contexts import ContextKind, Contexts, Fetching, Held, Use
 from ._forgetting import WAIT_H, Erasing, Wish
+from ._filing import filing_form
 from ._form import attribute_name
 from ._geo import Geo, metres_outside, read_geo, read_place
 from ._grammar import read_q, read_scope_q, read_selectors, read_types
@@ -84,6 +85,7 @@ __all__ = [
     "came_by",
     "checked_id",
     "checked_name",
+    "filing_form",
     "found_by",
     "full_name",
     "metres_outside",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from linli.app import exchange_master_key, inspect_at_rest, rotate_keys, seal_at_rest, store_url
+from linli.app import exchange_master_key, inspect_at_rest, refile_at_rest, rotate_keys, seal_at_rest, store_url
 from linli.store import check_store, compact_store, copy_store, restore_store, upgrade_store
 
 from ._start import load_settings
@@ -19,9 +19,11 @@ Keep node.secret as well."""
 
 
 def upgrade(options: argparse.Namespace) -> int:
-    """Bring the database to the schema of this program; a node does so itself when it starts."""
+    """Bring the database to the schema of this program, and file what is in it as this program looks for it; a node does
+    so itself when it starts."""
     before, now = upgrade_store(_url(options))
     print(f"The database has schema {now}." if before == now else f"The database went from schema {before} to {now}.")
+    asyncio.run(refile_at_rest(options.data, load_settings(options), print))
     return 0
 
 

@@ -38,9 +38,10 @@ from ._passkeys import Site
 from ._proofs import Proven, check_proof, prove
 from ._provider import GrantRefused, Wanted
 from ._receipts import erasure_receipt, is_receipt
+from ._refiling import Refiling
 from ._refusals import Refusals
 from ._resealing import Resealing
-from ._retention import SHORTER, Life, Retention, Said, Steady, end_us
+from ._retention import ENDS_WITH, SHORTER, Life, Retention, Said, Steady, end_us
 from ._sealed import Sealed
 from ._verifying import Fault, Trail, Verdict, verify
 
@@ -48,6 +49,7 @@ __all__ = [
     "AT_HOME",
     "AT_WORK",
     "CARD",
+    "ENDS_WITH",
     "EPIDEMIC",
     "FOREVER_US",
     "FULL",
@@ -99,6 +101,7 @@ __all__ = [
     "Printed",
     "Proven",
     "Reach",
+    "Refiling",
     "Refusals",
     "Resealing",
     "Retention",

@@ -51,6 +51,8 @@ FAREWELL, PAST = "farewell", "past"
 SEALED_RECORDS = frozenset({FAREWELL, "subscription", "source-subscription", "source"})
 #: the reader whose position says that everything in a tenant is sealed
 SEALER = "sealer"
+#: the reader whose position is the form in which all entities of a tenant are filed
+FILED = "filed"
 #: side of a cell of the grid behind which exact places hide in the place index, in degrees
 GRID_DEG = 0.005
 OPENED_BYTES = 16 << 20
@@ -69,8 +71,11 @@ class Drawn(NamedTuple):
 class Sealed(Passing):
     """A store in which everything personal stands sealed, over one that keeps it so."""
 
-    def __init__(self, store: Store, keys: Keys, vocab: Vocab, *, opened_bytes: int = OPENED_BYTES) -> None:
-        """Seal what `vocab` calls personal; `opened_bytes`: memory for entities opened lately."""
+    def __init__(
+        self, store: Store, keys: Keys, vocab: Vocab, *, form: int = 0, opened_bytes: int = OPENED_BYTES
+    ) -> None:
+        """Seal what `vocab` calls personal; `form`: in which form those above file what they write, noted for each new
+        tenant; `opened_bytes`: memory for entities opened lately."""
         super().__init__(store)
         self.below = store
         self.keys = keys
@@ -78,6 +83,7 @@ class Sealed(Passing):
         self._sealing = Sealing(keys, self._classes)
         self._shelf = Shelf(opened_bytes)
         self._sealed_tenants: set[str] = set()
+        self.form = form
 
     async def check(self) -> None:
         """Refuse a database from before it was sealed: what stands in clear there would not be found by its keys.
@@ -235,9 +241,12 @@ class Sealed(Passing):
             return change
         if await self._store.head(tenant):
             raise StoreFailed(_IN_CLEAR)
+        begun = Change(tenant, change.actor, change.purpose, change.at_us, cursor=noted)
+        if self.form:
+            await self._store.commit(replace(begun, cursor=(FILED, self.form)))
         if change.cursor is None:
             return replace(change, cursor=noted)
-        await self._store.commit(Change(tenant, change.actor, change.purpose, change.at_us, cursor=noted))
+        await self._store.commit(begun)
         return change
 
     async def _hidden(self, change: Change) -> Change:
@@ -274,12 +283,19 @@ class Sealed(Passing):
         of, subject, doc = drawn
         key = self.keys.subject_key(tenant, subject)
         sealed = self._sealing.doc(key, of, doc)
+        keys, box = self.filed(tenant, of, doc, put.keys, put.box)
         return put._replace(
             doc=put.doc if sealed is None else sealed,
-            keys=tuple(self._hidden_keys(tenant, of, put.keys)),
-            box=put.box and self._hidden_box(of, doc, put.box),
+            keys=keys,
+            box=box,
             facts=tuple(self.sealed_fact(tenant, put.entity_id, drawn, fact) for fact in put.facts),
         )
+
+    def filed(
+        self, tenant: str, of: TypeClass, doc: Doc, keys: Iterable[tuple[str, str]], box: Box | None
+    ) -> tuple[tuple[tuple[str, str], ...], Box | None]:
+        """Return under which keys and in which box the store below finds an entity, which tell nothing personal."""
+        return tuple(self._hidden_keys(tenant, of, keys)), box and self._hidden_box(of, doc, box)
 
     def _hidden_keys(self, tenant: str, of: TypeClass, keys: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
         """Yield each key of a personal attribute as its blind index, with one of the last digits where it has such."""
