@@ -204,6 +204,29 @@ async def test_a_full_disk_refuses_the_large_change_and_goes_on(store: SqliteSto
     assert store.trouble is None
 
 
+async def test_what_was_lost_with_its_transaction_is_not_built_upon(store: SqliteStore) -> None:
+    await store.commit(a_change(a_put("urn:x:1", keys=(("state", "first"),))))
+    pages = store._writing.pragma("page_count")
+    store._writing.pragma("max_page_count", pages + 4)
+    with pytest.raises(StoreFailed):
+        await store.commit(a_change(a_put("urn:x:1", doc=bytes(200_000), keys=(("state", "lost"),))))
+    store._writing.pragma("max_page_count", pages + 400)
+    committed = await store.commit(a_change(a_put("urn:x:1", keys=(("state", "second"),), expect_version=1)))
+    assert committed.versions == {"urn:x:1": 2}
+    counts = [await store.count("default", Find(keys=(("state", (one,)),))) for one in ("first", "lost", "second")]
+    assert counts == [0, 0, 1]
+
+
+async def test_of_very_many_entities_each_goes_on_from_its_own_version(store: SqliteStore) -> None:
+    many = [f"urn:x:{number}" for number in range(9000)]
+    for first in range(0, len(many), 3000):
+        await store.commit(a_change(*map(a_put, many[first : first + 3000])))
+    committed = await store.commit(a_change(*(a_put(one, expect_version=1) for one in (many[0], many[4000], many[-1]))))
+    assert set(committed.versions.values()) == {2}
+    await store.commit(a_change(deletes=(Delete(many[-1], expect_version=2),)))
+    assert (await store.commit(a_change(a_put(many[-1], expect_version=0)))).versions == {many[-1]: 1}
+
+
 async def test_what_is_read_stays_fresh_when_it_is_written_refused_or_deleted(store: SqliteStore) -> None:
     await store.commit(a_change(a_put("urn:x:1", doc=b"1")))
 

@@ -6,6 +6,7 @@ A key that stands twice in one object is refused: whoever checks a document and 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -35,8 +36,9 @@ def read_json(body: bytes, *, bytes_max: int = BODY_BYTES_MAX, depth_max: int = 
     except (orjson.JSONDecodeError, RecursionError) as error:
         raise InvalidRequest(f"The body is not valid JSON: {error}.") from error
     if isinstance(value, dict | list):
-        keys = _keys_in(value, depth_max)
-        if not _is_as_we_write(body, value) and _stands_twice(body, keys):
+        if body.count(b"{") + body.count(b"[") > depth_max:
+            _check_depth(value, depth_max)
+        if not _is_as_we_write(body, value) and _stands_twice(body, _keys_in(value)):
             raise InvalidRequest("A key stands twice in one object.")
     return value
 
@@ -61,15 +63,22 @@ def _stands_twice(body: bytes, keys: int) -> bool:
     return keys != _STRINGS.findall(body).count(b":")
 
 
-def _keys_in(value: object, depth_max: int) -> int:
-    """Return how many keys there are in all objects. Raises: InvalidRequest: nested deeper than `depth_max`."""
-    keys = 0
+def _check_depth(value: object, depth_max: int) -> None:
+    """Raises: InvalidRequest: nested deeper than `depth_max`."""
+    for depth, _ in enumerate(_levels(value)):
+        if depth > depth_max:
+            raise InvalidRequest("The JSON is nested too deep.")
+
+
+def _keys_in(value: object) -> int:
+    """Return how many keys there are in all objects."""
+    return sum([len(one) for level in _levels(value) for one in level if type(one) is dict])
+
+
+def _levels(value: object) -> Iterator[list[Any]]:
+    """Yield the objects and lists of each depth, the outermost first."""
     level: list[Any] = [value]
     while level:
-        if depth_max < 0:
-            raise InvalidRequest("The JSON is nested too deep.")
-        depth_max -= 1
-        keys += sum([len(one) for one in level if type(one) is dict])
+        yield level
         parts = [one.values() if type(one) is dict else one for one in level]
         level = [part for some in parts for part in some if type(part) in _NESTED]
-    return keys

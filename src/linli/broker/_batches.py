@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
@@ -13,13 +14,13 @@ from linli.trust import Act, Decision
 
 from ._attributes import AttributeDoor
 from ._caps import Caps
-from ._changing import Standing, merge_how
+from ._changing import Sheet, Standing, merge_how
 from ._form import Fragment, read_fragment
 from ._names import full_name
 from ._plain import Doc, decoded, may_expire
 from ._spelling import checked_id
-from ._terms import Terms
-from ._writing import Left, MergeHow, Outcome, appended, created, merged, replaced
+from ._terms import Terms, core_terms
+from ._writing import Left, Outcome, appended, created, merged, replaced
 
 Deed = Literal["create", "replace", "append", "update", "add", "merge"]
 """What a batch does to each entity: make it; make or replace it; make it or append to it; append to it; append only
@@ -38,11 +39,29 @@ class Batch:
     errors: list[tuple[str, LinliError]] = field(default_factory=list)
 
 
-class _Read(NamedTuple):
-    """One entity of a batch as it was read; `how` it is merged, if it is."""
+class _Said(NamedTuple):
+    """One entity of a batch as it came. `error`: why its @context cannot be had."""
 
-    fragment: Fragment
-    how: MergeHow | None
+    id: str
+    body: Mapping[str, Any]
+    terms: Terms
+    error: LinliError | None = None
+
+
+@dataclass(slots=True)
+class _Work:
+    """A batch while it is put together, entity by entity, so that what was decoded for one is gone before the next.
+
+    `times`: how often each id is named. `open`: entities of which more may be said, as they shall stand so far.
+    """
+
+    deed: Deed
+    simplified: bool
+    at_us: int
+    times: Mapping[str, int]
+    batch: Batch = field(default_factory=Batch)
+    sheet: Sheet = field(default_factory=Sheet)
+    open: dict[str, Standing] = field(default_factory=dict)
 
 
 class BatchDoor(AttributeDoor):
@@ -60,16 +79,25 @@ class BatchDoor(AttributeDoor):
         if len(bodies) > self.caps.batch_entities:
             raise BadRequestData(f"At most {self.caps.batch_entities} entities at once.")
         self._sight.check_purpose(act)
-        read, errors = await _read_batch(deed, bodies, context_of, simplified=simplified, caps=self.caps)
+        said = [await _said(body, context_of) for body in bodies]
+        times = Counter(one.id for one in said)
 
         async def attempt() -> Batch:
-            batch = Batch(errors=list(errors))
-            standing = await self._stand(act, deed, read, batch)
-            if standing:
-                await self._write(act, standing.values())
-            return batch
+            work = _Work(deed, simplified, self._clock.now_us(), times)
+            for at, one in enumerate(said):
+                if at % 50 == 49:
+                    await asyncio.sleep(0)
+                try:
+                    await self._take(act, work, one)
+                except LinliError as error:
+                    work.batch.errors.append((one.id, error))
+            for standing in work.open.values():
+                self._enter(work.sheet, standing)
+            if work.sheet.puts:
+                await self._commit_sheet(act, work.sheet)
+            return work.batch
 
-        async with self._in_line(act.tenant, [one.fragment.id for one in read]):
+        async with self._in_line(act.tenant, times):
             return await self._tried(attempt)
 
     async def delete_batch(self, act: Act, ids: Sequence[Any]) -> Batch:
@@ -104,34 +132,29 @@ class BatchDoor(AttributeDoor):
 
     # inside
 
-    async def _stand(self, act: Act, deed: Deed, read: Sequence[_Read], batch: Batch) -> dict[str, Standing]:
-        """Put the entities of a batch together, in order; what is refused goes to the batch's errors."""
-        standing: dict[str, Standing] = {}
-        at_us = self._clock.now_us()
-        for at, said in enumerate(read):
-            if at % 100 == 99:
-                await asyncio.sleep(0)
-            entity_id = said.fragment.id
-            one = standing.get(entity_id)
-            try:
-                stored, before, taken = (one.stored, one.doc, False) if one else await self._there(act, entity_id)
-                outcome = _outcome(deed, before, said, at_us)
-                ground = None if before is None else (stored, before)
-                fresh = self._ruled(act, ground, outcome, "change" if stored else "create")
-                if taken:
-                    raise AlreadyExists
-            except LinliError as error:
-                batch.errors.append((entity_id, error))
-                continue
-            if one is None:
-                if not outcome.left:
-                    (batch.changed if stored else batch.created).append(entity_id)
-            else:
-                fresh.before, fresh.changed = one.before, {**one.changed, **fresh.changed}
-            if outcome.left:
-                batch.errors.append((entity_id, AlreadyExists(_words(outcome.left))))
-            standing[entity_id] = fresh
-        return standing
+    async def _take(self, act: Act, work: _Work, said: _Said) -> None:
+        """Put one entity of a batch together, on what those before it made. Raises: LinliError: it is refused."""
+        if said.error is not None:
+            raise said.error
+        fragment, batch = _read(work, said, self.caps), work.batch
+        entity_id = fragment.id
+        one = work.open.get(entity_id)
+        stored, before, taken = (one.stored, one.doc, False) if one else await self._there(act, entity_id)
+        outcome = _outcome(work, before, fragment, said.terms)
+        ground = None if before is None else (stored, before)
+        fresh = self._ruled(act, ground, outcome, "change" if stored else "create")
+        if taken:
+            raise AlreadyExists
+        if one is not None:
+            fresh.before, fresh.changed = one.before, {**one.changed, **fresh.changed}
+        elif not outcome.left:
+            (batch.changed if stored else batch.created).append(entity_id)
+        if outcome.left:
+            batch.errors.append((entity_id, AlreadyExists(_words(outcome.left))))
+        if work.times[entity_id] == 1:
+            self._enter(work.sheet, fresh)
+        else:
+            work.open[entity_id] = fresh
 
     async def _there(self, act: Act, entity_id: str) -> tuple[Stored | None, Doc | None, bool]:
         """Return what stands under an id, after what has expired of it is gone, and whether the id is taken by something
@@ -154,9 +177,9 @@ def _words(left: Left) -> str:
     return "; ".join(f"{full_name(name)}: {why}" for name, why in left)
 
 
-def _outcome(deed: Deed, before: Doc | None, said: _Read, at_us: int) -> Outcome:
+def _outcome(work: _Work, before: Doc | None, fragment: Fragment, terms: Terms) -> Outcome:
     """Return what a deed makes of one entity. Raises: AlreadyExists, ResourceNotFound, BadRequestData."""
-    fragment = said.fragment
+    deed = work.deed
     if before is None:
         if deed not in _NEEDS_TYPE:
             raise ResourceNotFound
@@ -164,33 +187,34 @@ def _outcome(deed: Deed, before: Doc | None, said: _Read, at_us: int) -> Outcome
     if deed == "create":
         raise AlreadyExists
     if deed == "replace":
-        return replaced(before, fragment, at_us)
-    if said.how is not None:
-        return merged(before, fragment, at_us, said.how)
-    return appended(before, fragment, at_us, overwrite=deed != "add")
+        return replaced(before, fragment, work.at_us)
+    if deed == "merge":
+        return merged(before, fragment, work.at_us, merge_how(terms))
+    return appended(before, fragment, work.at_us, overwrite=deed != "add")
 
 
-async def _read_batch(
-    deed: Deed, bodies: Sequence[Any], context_of: ContextOf, *, simplified: bool, caps: Caps
-) -> tuple[list[_Read], list[tuple[str, LinliError]]]:
-    read: list[_Read] = []
-    errors: list[tuple[str, LinliError]] = []
-    for at, body in enumerate(bodies):
-        if at % 100 == 99:
-            await asyncio.sleep(0)
-        try:
-            terms = await context_of(body)
-            fragment = read_fragment(
-                body,
-                terms,
-                whole=True,
-                nulls="inside" if deed == "merge" else "none",
-                simplified=simplified,
-                typed=deed in _NEEDS_TYPE,
-                caps=caps,
-            )
-            read.append(_Read(fragment, merge_how(terms) if deed == "merge" else None))
-        except LinliError as error:
-            said = body.get("id", body.get("@id"))
-            errors.append((said if isinstance(said, str) else "", error))
-    return read, errors
+def _read(work: _Work, said: _Said, caps: Caps) -> Fragment:
+    """Return what an entity of a batch says. Raises: BadRequestData."""
+    return read_fragment(
+        said.body,
+        said.terms,
+        whole=True,
+        nulls="inside" if work.deed == "merge" else "none",
+        simplified=work.simplified,
+        typed=work.deed in _NEEDS_TYPE,
+        caps=caps,
+    )
+
+
+async def _said(body: Mapping[str, Any], context_of: ContextOf) -> _Said:
+    try:
+        terms = await context_of(body)
+    except LinliError as error:
+        return _Said(_id_in(body), body, core_terms(), error)
+    return _Said(_id_in(terms.plain(body)), body, terms)
+
+
+def _id_in(body: Mapping[str, Any]) -> str:
+    """Return the id that a body says, whatever it is worth; "" when it says none."""
+    said = body.get("id", body.get("@id"))
+    return said if isinstance(said, str) else ""

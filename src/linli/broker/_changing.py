@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from linli.base import from_wire_time
 from linli.base.errors import BadRequestData, NotAllowed, ResourceNotFound
-from linli.store import Delete, DropRecord, Put, Stored
+from linli.store import Delete, DropRecord, Put, Stored, Timer
 from linli.trust import Act, Decision, Verb
 from linli.vocab import EntityType
 
@@ -37,6 +37,16 @@ class Standing:
     doc: Doc
     changed: dict[str, None]
     decision: Decision
+
+
+@dataclass(slots=True)
+class Sheet:
+    """What one commit shall write, entity by entity as they were put together; their documents are only bytes here."""
+
+    puts: list[Put] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    set_timers: list[Timer] = field(default_factory=list)
+    drop_timers: list[tuple[str, str]] = field(default_factory=list)
 
 
 class ChangingDoor(ExpiringDoor, ReadingDoor):
@@ -189,7 +199,7 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
     def _judged(self, act: Act, before: Doc | None, outcome: Outcome, verb: Verb) -> Decision:
         """Return trust's answer to a write. Raises: NotAllowed."""
         moved = () if before is None else tuple(name for name in ("type", "scope") if before[name] != outcome.doc[name])
-        attrs = (*map(self._names.short, outcome.changed), *moved)
+        attrs = (*self._names.shorts(outcome.changed), *moved)
         after = self._sight.thing(outcome.doc, attrs)
         standing = after if before is None else self._sight.thing(before, attrs)
         return self._allowed_change(act, verb, standing, after)
@@ -229,20 +239,35 @@ class ChangingDoor(ExpiringDoor, ReadingDoor):
         return said
 
     async def _write(self, act: Act, standing: Iterable[Standing]) -> None:
-        """Commit entities as they shall stand, with the timers of what may expire. Raises: Lost."""
-        them = list(standing)
-        puts = tuple([self._written(one) for one in them])
+        """Commit entities as they shall stand. Raises: Lost."""
+        sheet = Sheet()
+        for one in standing:
+            self._enter(sheet, one)
+        await self._commit_sheet(act, sheet)
+
+    def _enter(self, sheet: Sheet, one: Standing) -> None:
+        """Write an entity down as it shall stand, with the timer of what may expire: then its document can go."""
+        put = self._written(one)
+        sheet.puts.append(put)
+        sheet.decisions.append(one.decision)
+        if may_expire(put):
+            sheet.set_timers += self._expiry_timers([one.doc])
+        if one.stored is not None and may_expire(one.stored):
+            sheet.drop_timers.append((put.entity_id, EXPIRE))
+
+    async def _commit_sheet(self, act: Act, sheet: Sheet) -> None:
+        """Commit what was written down. Raises: Lost."""
         change = self._change(
             act,
-            *[one.decision for one in them],
-            puts=puts,
-            set_timers=self._expiry_timers([one.doc for one, put in zip(them, puts, strict=True) if may_expire(put)]),
-            drop_timers=tuple([(one.doc["id"], EXPIRE) for one in them if one.stored and may_expire(one.stored)]),
+            *sheet.decisions,
+            puts=tuple(sheet.puts),
+            set_timers=tuple(sheet.set_timers),
+            drop_timers=tuple(sheet.drop_timers),
         )
         await self._commit(change)
 
     def _written(self, one: Standing) -> Put:
-        attrs = tuple(map(self._names.short, one.changed))
+        attrs = self._names.shorts(one.changed)
         facts = facts_of(one.before, one.doc["attrs"], one.changed)
         if one.stored is not None and SCOPE in one.changed:
             facts += scope_facts(decoded(one.stored), one.doc, self._clock.now_us())

@@ -9,6 +9,7 @@ of that name; a document whose scope is no longer its first one says so under `s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import orjson
 
@@ -29,8 +30,8 @@ def facts_of(before: Attrs, after: Attrs, changed: Iterable[str]) -> list[Fact]:
     facts: list[Fact] = []
     for name in changed:
         old, new = before.get(name, _NONE), after.get(name, _NONE)
-        if len(old) == 1 and len(new) == 1 and "datasetId" not in old[0] and "datasetId" not in new[0]:
-            _rewritten(name, old[0], new[0], facts)
+        if len(old) == 1 == len(new) and "datasetId" not in old[0] and "datasetId" not in new[0]:
+            _add_rewritten(name, old[0], new[0], facts)
         else:
             _compared(name, old, new, facts)
     return facts
@@ -68,25 +69,28 @@ def is_first(instance: Instance) -> bool:
 
 def fact_of(name: str, instance: Instance, *, first: bool = False) -> Fact:
     """Return one instance as a fact, with the time and the number that it says."""
-    observed_at = instance.get("observedAt")
-    value = instance.get("value")
+    value: Any = instance.get("value")
+    kind = type(value)
     return Fact(
         name,
         instance.get("datasetId", ""),
         orjson.dumps(instance),
-        None if observed_at is None else from_wire_time(observed_at),
-        float(value) if type(value) is int or type(value) is float else None,
+        from_wire_time(instance["observedAt"]) if "observedAt" in instance else None,
+        float(value) if kind is int or kind is float else None,
         first,
     )
 
 
 def _compared(name: str, before: list[Instance], after: list[Instance], facts: list[Fact]) -> None:
     """Add the facts of an attribute with several instances, or one that came or went."""
+    if not before:
+        facts += [fact_of(name, one) for one in after if not is_first(one)]
+        return
     there = {one.get("datasetId", ""): one for one in before}
     for instance in after:
         old = there.pop(instance.get("datasetId", ""), None)
         if old is not None:
-            _rewritten(name, old, instance, facts)
+            _add_rewritten(name, old, instance, facts)
         elif not is_first(instance):
             facts.append(fact_of(name, instance))
     for dataset_id, old in there.items():
@@ -95,11 +99,11 @@ def _compared(name: str, before: list[Instance], after: list[Instance], facts: l
         facts.append(Fact(name, dataset_id, None))
 
 
-def _rewritten(name: str, old: Instance, new: Instance, facts: list[Fact]) -> None:
+def _add_rewritten(name: str, old: Instance, new: Instance, facts: list[Fact]) -> None:
     """Add the facts of one instance that was written over: none when it is the very same."""
     if old is new:
         return
-    if is_first(old):
+    if "modifiedAt" not in old and "createdAt" not in old:
         facts.append(fact_of(name, old, first=True))
-    if not is_first(new):
+    if "modifiedAt" in new or "createdAt" in new:
         facts.append(fact_of(name, new))

@@ -71,16 +71,18 @@ def read_fragment(
     if whole and typed and not types:
         raise BadRequestData("type: is required.")
     attrs: dict[str, list[Instance]] = {}
-    how, read, known = How(terms, nulls, caps), bare_instances if simplified else instances_of, terms.known
+    how, read, known = How(terms, nulls, caps), bare_instances if simplified else instances_of, terms.attributes
     for said, value in body.items():
-        if said in _ENTITY_MEMBERS:
-            continue
-        name = (None if said in _RESERVED else known(said)) or attribute_name(said, terms)
+        name = known.get(said)
+        if name is None:
+            if said in _ENTITY_MEMBERS:
+                continue
+            name = attribute_name(said, terms)
         if name in attrs:
             raise BadRequestData(f"{said}: stands twice under different spellings.")
-        attrs[name] = read(said, value, how)
+        instances = attrs[name] = read(said, value, how)
         if name in _PLACES:
-            _check_place(said, attrs[name])
+            _check_place(said, instances)
     scopes = _scopes(body["scope"], nulls) if "scope" in body else None
     expires_us = expiry_of("expiresAt", body["expiresAt"], nulls) if "expiresAt" in body else None
     return Fragment(entity_id or "", types, scopes, attrs, expires_us)
@@ -105,9 +107,13 @@ def read_attribute(said_name: str, body: Any, terms: Terms, *, nulls: Nulls, cap
 
 def attribute_name(said: str, terms: Terms) -> str:
     """Return the name in documents of an attribute. Raises: BadRequestData: it cannot be the name of one."""
-    if said in _RESERVED:
-        raise BadRequestData(f"{said}: cannot stand as an attribute here.")
-    return terms.known(said) or terms.name(checked_name(said))
+    name = terms.attributes.get(said)
+    if name is None:
+        if said in _RESERVED:
+            raise BadRequestData(f"{said}: cannot stand as an attribute here.")
+        name = terms.known(said) or terms.name(checked_name(said))
+        terms.keep_attribute(said, name)
+    return name
 
 
 def _scopes(said: Any, nulls: Nulls) -> list[str]:
@@ -115,5 +121,6 @@ def _scopes(said: Any, nulls: Nulls) -> list[str]:
 
 
 def _check_place(path: str, instances: list[Instance]) -> None:
-    if any(one.get("type", "GeoProperty") != "GeoProperty" for one in instances if "null" not in one):
-        raise BadRequestData(f"{path}: must be a GeoProperty.")
+    for one in instances:
+        if one.get("type", "GeoProperty") != "GeoProperty" and "null" not in one:
+            raise BadRequestData(f"{path}: must be a GeoProperty.")

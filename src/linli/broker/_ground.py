@@ -127,7 +127,9 @@ class Ground:
         dull = self.changes.dull(change)
         images = {} if dull is not None else await self.changes.drawn(self._store, change)
         try:
-            committed = await self._store.commit(await self.changes.with_farewells(self._store, change))
+            if change.deletes:
+                change = await self.changes.with_farewells(self._store, change)
+            committed = await self._store.commit(change)
             self._tenants.add(change.tenant)
         except (Conflict, AlreadyExists, ResourceNotFound) as error:
             raise Lost(error) from error

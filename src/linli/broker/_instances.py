@@ -13,9 +13,9 @@ from linli.base import from_wire_time
 from linli.base.errors import BadRequestData
 
 from ._plain import VALUE_MEMBER, Instance
-from ._spelling import NULL, checked_id, checked_name
+from ._spelling import NULL, checked_id, checked_name, is_plain_uri
 from ._terms import Terms
-from ._values import How, Nulls, check_plain, checked_time, is_geometry, is_null, is_plain, value_of
+from ._values import How, Nulls, check_plain, checked_time, is_geometry, is_null, is_plain, is_point, value_of
 
 #: the attribute that seals an entity, and the members that only it may have
 PROOF = "ngsildproof"
@@ -34,11 +34,23 @@ _TYPE_OF_MEMBER = {
 }
 _VALUE_MEMBERS = _TYPE_OF_MEMBER.keys()
 _WITH_UNIT = frozenset({"Property", "ListProperty"})
+#: where the types that are met most keep their value, and what tells at one look that it may stand as it is
+_PLAIN: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "Property": ("value", is_plain),
+    "Relationship": ("object", is_plain_uri),
+    "GeoProperty": ("value", is_point),
+}
 
 
 def instances_of(path: str, said: Any, how: How) -> list[Instance]:
     """Return the instances of an attribute, or sub-attribute, as a body says them. Raises: BadRequestData."""
     if type(said) is dict:
+        kind = said.get("type")
+        if len(said) == 2 and type(kind) is str and kind in _PLAIN and path != PROOF:
+            # what most instances are: a type and a plain value of that type
+            member, fits = _PLAIN[kind]
+            if fits(said.get(member)):
+                return [said]
         return [instance_of(path, said, how)]
     if not isinstance(said, list) or not (said and all(isinstance(one, dict) for one in said)):
         return [instance_of(path, said, how)]
@@ -50,20 +62,6 @@ def instances_of(path: str, said: Any, how: How) -> list[Instance]:
 
 def instance_of(path: str, said: Any, how: How) -> Instance:
     """Return one instance. Raises: BadRequestData."""
-    if type(said) is dict and len(said) == 2:
-        # what most instances are: a type and the value of that type
-        kind: Any = said.get("type")
-        member = VALUE_MEMBER.get(kind) if type(kind) is str else None
-        if member is not None and member in said and path != PROOF:
-            value = said[member]
-            if kind == "Property" and is_plain(value):
-                return said
-            if not is_null(value):
-                return {"type": kind, member: value_of(path, kind, value, how)}
-    return _any_instance(path, said, how)
-
-
-def _any_instance(path: str, said: Any, how: How) -> Instance:
     if not isinstance(said, dict):
         said = {"value": said}
     elif is_geometry(said):

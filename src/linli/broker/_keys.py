@@ -18,6 +18,7 @@ from ._thing import RELATED
 
 #: longer texts are not worth a key: nobody looks them up by equality
 KEY_LETTERS_MAX = 256
+_NUMBERS = frozenset((int, float))
 
 
 def key_text(value: Any) -> str | None:
@@ -44,7 +45,7 @@ class Keys:
             )
             for entity in vocab.types.values()
         }
-        self._names = names
+        self._by_inner = {names.inner(short): keyed for short, keyed in self._by_type.items()}
 
     def of_type(self, short_type: str) -> tuple[tuple[str, str], ...]:
         """Return the (name in documents, short name) of the attributes that have keys."""
@@ -55,7 +56,7 @@ class Keys:
         attrs = doc["attrs"]
         pairs: dict[tuple[str, str], None] = {}
         for inner_type in doc["type"]:
-            for inner, short in self.of_type(self._names.short(inner_type)):
+            for inner, short in self._by_inner.get(inner_type, ()):
                 for instance in attrs.get(inner, ()):
                     for text in _texts(instance[VALUE_MEMBER[instance["type"]]]):
                         pairs[short, text] = None
@@ -71,7 +72,7 @@ class Keys:
         ]
         if not places:
             return None
-        if len(places) == 1 and isinstance(places[0][0], int | float):
+        if len(places) == 1 and type(places[0][0]) in _NUMBERS:
             lon, lat = places[0][:2]
             return lon, lat, lon, lat
         west, south, east, north = 180.0, 90.0, -180.0, -90.0

@@ -7,6 +7,8 @@ Engines, the log and the store's keys use the *short* name: the vocabulary's ter
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from linli.base.errors import BadRequestData
 from linli.vocab import Attribute, EntityType, Vocab
 
@@ -14,6 +16,7 @@ OURS = "https://w3id.org/linli#"
 DEFAULT = "https://uri.etsi.org/ngsi-ld/default-context/"
 EXTRA = DEFAULT + "x_"
 _FOREIGN_MAX = 4096
+_LISTED_MAX = 8192
 
 
 def inner_name(iri: str) -> str:
@@ -43,6 +46,9 @@ class Names:
                 self.known[inner_name(attribute.iri)] = attribute.name
         #: the same of names that are not ours, as far as they were met lately
         self._foreign: dict[str, str] = {}
+        #: short names of lists of names: entities of one kind say the same ones again and again
+        self._shorts: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._listed = 0
         self._inner = {short: inner for inner, short in self.known.items()}
 
     def short(self, inner: str) -> str:
@@ -53,6 +59,19 @@ class Names:
             if len(self._foreign) >= _FOREIGN_MAX:
                 self._foreign.clear()
             self._foreign[inner] = found
+        return found
+
+    def shorts(self, inners: Iterable[str]) -> tuple[str, ...]:
+        """Return the short names of some names in documents, in their order."""
+        said = tuple(inners)
+        found = self._shorts.get(said)
+        if found is None:
+            found = tuple(map(self.short, said))
+            self._listed += len(said) + 1
+            if self._listed > _LISTED_MAX:
+                self._shorts.clear()
+                self._listed = len(said) + 1
+            self._shorts[said] = found
         return found
 
     def inner(self, short: str) -> str:

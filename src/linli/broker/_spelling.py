@@ -22,13 +22,19 @@ _NOT_IN_NAME = frozenset(" <>\"'=;(){}[]|\\^`,&")
 _PLAIN_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:[!#-;=?-\[\]_a-z~]+")
 
 
+def is_plain_uri(said: Any) -> bool:
+    """Tell at one look that something is such a URI; what is not may still be one."""
+    return type(said) is str and len(said) <= ID_LETTERS_MAX and said != NULL and _PLAIN_URI.fullmatch(said) is not None
+
+
 def checked_id(said: Any, where: str = "id") -> str:
     """Return an id that is a URI without anything invisible in it.
 
     Raises: BadRequestData.
     """
-    if type(said) is str and len(said) <= ID_LETTERS_MAX and said != NULL and _PLAIN_URI.fullmatch(said):
-        return said
+    if is_plain_uri(said):
+        plain: str = said
+        return plain
     if not isinstance(said, str) or not 3 <= len(said) <= ID_LETTERS_MAX:
         raise BadRequestData(f"{where}: must be a URI of at most {ID_LETTERS_MAX} letters.")
     if said == NULL:

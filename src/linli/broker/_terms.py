@@ -67,6 +67,8 @@ class Terms:
         self.key = hashlib.blake2b(said, digest_size=16).digest()
         self._inner: dict[str, str] = {}
         self._short: dict[str, str] = {}
+        #: terms that were found fit to name an attribute -> the name in documents
+        self.attributes: dict[str, str] = {}
 
     @property
     def size(self) -> int:
@@ -84,6 +86,10 @@ class Terms:
     def plain(self, body: Any) -> Any:
         """Return an entity, or a part of one, with the members id and type where the context has other words for them."""
         return _renamed(body, self._members) if self._members else body
+
+    def keep_attribute(self, term: str, name: str) -> None:
+        """Remember that a term may name an attribute, and which."""
+        _keep(self.attributes, term, name)
 
     def known(self, term: str) -> str | None:
         """Return the name of a term that was asked for before (and so was checked before); None otherwise."""

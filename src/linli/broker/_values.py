@@ -166,7 +166,7 @@ def _value_list(path: str, value: Any, _: How) -> Any:
 
 
 def _geometry(path: str, value: Any, how: How) -> Any:
-    if _is_point(value):
+    if is_point(value):
         return value
     if isinstance(value, str):
         value = _geometry_text(path, value)
@@ -179,7 +179,7 @@ def _geometry(path: str, value: Any, how: How) -> Any:
     return {"type": value["type"], "coordinates": value["coordinates"]}
 
 
-def _is_point(value: Any) -> bool:
+def is_point(value: Any) -> bool:
     """Tell at one look that a value is a place of two coordinates, as most geometries are."""
     if type(value) is not dict or len(value) != 2 or value.get("type") != "Point":
         return False

@@ -31,6 +31,7 @@ from ._spelling import NULL
 
 #: what a write left alone: (name, reason)
 Left = Sequence[tuple[str, str]]
+_NONE: list[Instance] = []
 #: reads a bare value as the value of an attribute type: (type, value) -> value
 Reader = Callable[[str, Any], Any]
 
@@ -65,7 +66,7 @@ def created(fragment: Fragment) -> Outcome:
 def replaced(doc: Doc, fragment: Fragment, at_us: int) -> Outcome:
     """Put what was said in place of everything that stood there; a scope that is not said stays the old one."""
     before = doc["attrs"]
-    attrs = {name: _stamped(instances, before.get(name, []), at_us) for name, instances in fragment.attrs.items()}
+    attrs = {name: _stamped(instances, before.get(name, _NONE), at_us) for name, instances in fragment.attrs.items()}
     scopes = doc["scope"] if fragment.scopes is None else fragment.scopes
     gone = [name for name in before if name not in attrs]
     fresh: Doc = {"id": doc["id"], "type": fragment.types or doc["type"], "scope": scopes, "attrs": attrs}
@@ -240,7 +241,7 @@ def _over(before: list[Instance], fresh: list[Instance], at_us: int) -> list[Ins
 
 
 def _stamped(fresh: list[Instance], before: list[Instance], at_us: int) -> list[Instance]:
-    if len(fresh) == 1 and len(before) == 1 and "datasetId" not in fresh[0] and "datasetId" not in before[0]:
+    if len(fresh) == 1 == len(before) and "datasetId" not in fresh[0] and "datasetId" not in before[0]:
         return [stamped(fresh[0], before[0], at_us)]
     there = {one.get("datasetId"): one for one in before}
     return [stamped(one, there.get(one.get("datasetId")), at_us) for one in fresh]

@@ -201,7 +201,7 @@ class RewritePast:
 Rewriting = Rewrite | RewriteRecord | RewritePast
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, though nobody changes one: that costs six times as much, at every write
 class Change:
     """Everything that one transaction writes. `cursor` = (reader, seq): that reader has done all rows up to seq.
 
@@ -227,7 +227,7 @@ class Change:
     rewrites: tuple[Rewriting, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Committed:
     """What a transaction made: its number, the last log position, the new version of each entity written.
 

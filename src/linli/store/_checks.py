@@ -33,16 +33,24 @@ def checked(change: Change) -> Change:
     Raises: BadRequestData: a box whose edges are not finite or stand the wrong way round; a number that is not finite;
     text that is not Unicode or holds NUL.
     """
-    _check_text(_texts(change))
+    texts = {change.tenant, change.actor, change.purpose}
     for put in change.puts:
-        _check_numbers(put.facts)
+        texts.add(put.entity_id)
+        texts.update(put.types, put.scopes, put.attrs, *put.keys)
+        _check_facts(put.facts, texts)
         if put.box is not None:
             _check_box(put.entity_id, put.box)
+    for record in change.records:
+        texts.update((record.kind, record.record_id))
     for past in change.past:
+        texts.add(past.entity_id)
         if isinstance(past, AddPast):
-            _check_numbers(past.facts)
+            _check_facts(past.facts, texts)
         elif isinstance(past, EditPast) and past.fact is not None:
-            _check_numbers((past.fact,))
+            _check_facts((past.fact,), texts)
+    for timer in change.set_timers:
+        texts.update((timer.entity_id, timer.entity_type, timer.name, timer.scope))
+    _check_text(texts)
     return change
 
 
@@ -105,34 +113,13 @@ def _expect_version(name: str, version: int, expected: int | None) -> None:
         raise Conflict(f"{name} stands at version {version}, not {expected}.")
 
 
-def _texts(change: Change) -> list[str]:
-    """Return all texts of a Change, which are checked at once."""
-    texts = [change.tenant, change.actor, change.purpose]
-    facts: list[Fact] = []
-    for put in change.puts:
-        texts += (put.entity_id, *put.types, *put.scopes, *put.attrs)
-        for key in put.keys:
-            texts += key
-        facts += put.facts
-    for record in change.records:
-        texts += (record.kind, record.record_id)
-    for past in change.past:
-        texts.append(past.entity_id)
-        if isinstance(past, AddPast):
-            facts += past.facts
-        elif isinstance(past, EditPast) and past.fact is not None:
-            facts.append(past.fact)
-    for fact in facts:
-        texts += (fact.attr, fact.dataset_id)
-    for timer in change.set_timers:
-        texts += (timer.entity_id, timer.entity_type, timer.name, timer.scope)
-    return texts
-
-
-def _check_numbers(facts: Iterable[Fact]) -> None:
-    for fact in facts:
-        if fact.number is not None and not isfinite(fact.number):
-            raise BadRequestData(f"A number of {fact.attr} is not finite.")
+def _check_facts(facts: Iterable[Fact], texts: set[str]) -> None:
+    """Check the numbers of facts, and add their texts to those that are checked at once."""
+    for attr, dataset_id, _, _, number, _ in facts:
+        texts.add(attr)
+        texts.add(dataset_id)
+        if number is not None and not isfinite(number):
+            raise BadRequestData(f"A number of {attr} is not finite.")
 
 
 def _check_text(texts: Iterable[str]) -> None:

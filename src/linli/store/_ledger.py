@@ -7,7 +7,6 @@ and disturbs nobody, and an entity that is written many times in one transaction
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -17,6 +16,7 @@ import orjson
 
 from ._change import (
     AddPast,
+    Box,
     Chain,
     Change,
     Committed,
@@ -95,7 +95,17 @@ class Told(NamedTuple):
     facts: list[tuple[int, Fact]]
 
 
+class Facets(NamedTuple):
+    """The lists of an entity by which it is found, as they were given."""
+
+    types: tuple[str, ...]
+    scopes: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]
+    box: Box | None
+
+
 _NOTHING = Standing(0, 0, 0, 0, "[]", "[]", "[]", "")
+_NO_FACETS = Facets((), (), (), None)
 
 
 @dataclass(slots=True)
@@ -146,7 +156,7 @@ class Ledger:
         self._chain = chain
         self._now: dict[Key, Standing] = {}
         self._stored: dict[Key, Stored | None] = {}
-        self._changed: dict[Key, int] = {}
+        self._facets: dict[Key, Facets] = {}
         self._records: dict[RecordKey, Record | None] = {}
         self._history: dict[Key, list[Told]] = {}
         self._firsts: dict[Key, dict[tuple[str, str, int], Row]] = {}
@@ -224,6 +234,10 @@ class Ledger:
         self._sum_up(tenant, "", len(due))
         return Written(len(due), heads={tenant: self.counters.seq})
 
+    def standing_now(self) -> Iterator[tuple[Key, Standing]]:
+        """Yield how each entity will stand that was written or taken away; one that is gone stands at version 0."""
+        yield from self._now.items()
+
     def rows(self, told_as: Callable[[Told], Iterable[Row]]) -> Iterator[tuple[str, list[Row]]]:
         """Yield (statement, rows) in the order in which they must be written: what goes away comes first.
 
@@ -257,7 +271,6 @@ class Ledger:
         entity_id, types, scopes, doc, attrs, keys, box, facts, _ = put
         key = (change.tenant, entity_id)
         before = self._standing(key)
-        facets = (_text(types), _text(scopes), _fresh_text(keys) if keys else "[]", _fresh_text(box) if box else "")
         kind: Kind = "update"
         row, version, created_us, created_seq = before[:4]
         if not version:
@@ -265,7 +278,17 @@ class Ledger:
             self.counters.row += 1
             row, created_us, created_seq = self.counters.row, change.at_us, self.counters.seq + 1
         version += 1
-        after = self._now[key] = Standing(row, version, created_us, created_seq, *facets)
+        after = self._now[key] = Standing(
+            row,
+            version,
+            created_us,
+            created_seq,
+            _text(types),
+            _text(scopes),
+            _fresh_text(keys) if keys else "[]",
+            _fresh_text(box) if box else "",
+        )
+        self._facets[key] = Facets(types, scopes, keys, box)
         stored = Stored(entity_id, types, scopes, version, created_us, change.at_us, doc, row, created_seq)
         self._stored[key] = stored
         about = Subject(entity_id, types[0] if types else "", scopes[0] if scopes else "", version, attrs)
@@ -343,6 +366,7 @@ class Ledger:
             if before[:2] == (stored.row, stored.version):
                 box = _fresh_text(rewrite.box) if rewrite.box else ""
                 self._now[key] = before._replace(keys=_fresh_text(rewrite.keys), box=box)
+                self._facets[key] = Facets(stored.types, stored.scopes, rewrite.keys, rewrite.box)
                 self._stored[key] = touched[key] = stored
 
     def _drop_past(self, tenant: str, drop: DropPast) -> None:
@@ -358,16 +382,16 @@ class Ledger:
 
     def _keep(self, key: Key, facts: Sequence[Fact], seq: int, at_us: int, standing: Standing) -> None:
         """Take facts into history; a first one under the creation of its entity."""
-        told = Told(seq, *key, at_us, [*enumerate(facts)])
-        if standing.version and any(fact.first for fact in facts):
-            told.facts[:] = [one for one in told.facts if not one[1].first]
+        told = [*enumerate(facts)]
+        first = [fact for fact in facts if fact.first] if standing.version else ()
+        if first:
+            told = [one for one in told if not one[1].first]
             firsts = self._firsts.setdefault(key, {})
-            for fact in facts:
-                if fact.first:
-                    row: Row = (*key, fact.attr, standing.created_seq, *_columns(fact), standing.created_us)
-                    firsts.setdefault((fact.attr, fact.dataset_id, standing.created_seq), row)
-        if told.facts:
-            self._history.setdefault(key, []).append(told)
+            for fact in first:
+                row: Row = (*key, fact.attr, standing.created_seq, *_columns(fact), standing.created_us)
+                firsts.setdefault((fact.attr, fact.dataset_id, standing.created_seq), row)
+        if told:
+            self._history.setdefault(key, []).append(Told(seq, *key, at_us, told))
 
     def _audit(self, change: Change, row: bytes) -> None:
         seq = self._log(change, "audit", Subject())
@@ -417,7 +441,7 @@ class Ledger:
                 before = _NOTHING
             stored = self._stored[key]
             if stored is not None:
-                gathered.put(key, before, after, stored)
+                gathered.put(key, before, after, stored, self._facets[key])
         return gathered.all()
 
     def _record_rows(self) -> Mapping[str, list[Row]]:
@@ -442,7 +466,7 @@ class _EntityRows:
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Row]] = {name: [] for name in _ENTITY_STATEMENTS}
-        self._counts: Counter[tuple[str, str]] = Counter()
+        self._counts: dict[tuple[str, str], int] = {}
 
     def all(self) -> Mapping[str, list[Row]]:
         """Return the rows of each statement, in the order of writing."""
@@ -451,38 +475,40 @@ class _EntityRows:
     def remove(self, tenant: str, before: Standing) -> None:
         """Take an entity away."""
         self._rows["entity_delete"].append((before.row,))
-        self._index(tenant, before, _NOTHING)
+        self._index(tenant, before, _NOTHING, _NO_FACETS)
 
-    def put(self, key: Key, before: Standing, after: Standing, stored: Stored) -> None:
+    def put(self, key: Key, before: Standing, after: Standing, stored: Stored, facets: Facets) -> None:
         """Write an entity in the place of `before`."""
-        facets = after[4:]
+        texts = after[4:]
+        if texts != before[4:]:
+            self._index(key[0], before, after, facets)
         if before.row:
-            row: Row = (*facets, after.version, stored.modified_us, stored.doc, after.row)
+            row: Row = (*texts, after.version, stored.modified_us, stored.doc, after.row)
             self._rows["entity_update"].append(row)
         else:
             times = (stored.created_us, stored.modified_us, after.created_seq)
-            self._rows["entity_insert"].append((after.row, *key, *facets, after.version, *times, stored.doc))
-        self._index(key[0], before, after)
+            self._rows["entity_insert"].append((after.row, *key, *texts, after.version, *times, stored.doc))
 
-    def _index(self, tenant: str, before: Standing, after: Standing) -> None:
+    def _index(self, tenant: str, before: Standing, after: Standing, facets: Facets) -> None:
         rows, row = self._rows, after.row or before.row
         if before.types != after.types:
-            gone, new = _difference(before.types, after.types)
+            gone, new = _difference(before.types, facets.types)
             rows["type_delete"] += [(tenant, one, row) for one in gone]
             rows["type_insert"] += [(tenant, one, row) for one in new]
-            self._counts.subtract((tenant, one) for one in gone)
-            self._counts.update((tenant, one) for one in new)
+            for some, sign in ((gone, -1), (new, 1)):
+                for one in some:
+                    self._counts[tenant, one] = self._counts.get((tenant, one), 0) + sign
         if before.scopes != after.scopes:
-            gone, new = _difference(before.scopes, after.scopes, scopes=True)
+            gone, new = _difference(before.scopes, facets.scopes, scopes=True)
             rows["scope_delete"] += [(tenant, one, row) for one in gone]
             rows["scope_insert"] += [(tenant, one, row) for one in new]
         if before.keys != after.keys:
-            gone, new = _difference(before.keys, after.keys)
+            gone, new = _difference(before.keys, facets.keys)
             rows["key_delete"] += [(tenant, *one, row) for one in gone]
             rows["key_insert"] += [(tenant, *one, row) for one in new]
         if before.box != after.box:
-            if after.box:
-                rows["place_put"].append((row, *orjson.loads(after.box)))
+            if facets.box:
+                rows["place_put"].append((row, *facets.box))
             else:
                 rows["place_delete"].append((row,))
 
@@ -502,12 +528,13 @@ _ENTITY_STATEMENTS = (
 )
 
 
-def _difference(before: str, after: str, *, scopes: bool = False) -> tuple[list[Any], list[Any]]:
-    """Return (gone, new) of two JSON lists, each value once and in its order."""
-    old, new = (
-        dict.fromkeys(scope_key(one) if scopes else one if isinstance(one, str) else tuple(one) for one in values)
-        for values in (orjson.loads(before), orjson.loads(after))
-    )
+def _difference(before: str, after: Iterable[Any], *, scopes: bool = False) -> tuple[list[Any], list[Any]]:
+    """Return (gone, new) of a JSON list and what takes its place, each value once and in its order."""
+    new = dict.fromkeys(map(scope_key, after) if scopes else after)
+    if before == "[]":
+        return [], list(new)
+    said = orjson.loads(before)
+    old = dict.fromkeys(scope_key(one) if scopes else one if isinstance(one, str) else tuple(one) for one in said)
     return [one for one in old if one not in new], [one for one in new if one not in old]
 
 

@@ -11,11 +11,13 @@ import apsw
 import orjson
 
 from ._change import Chain, Change
-from ._ledger import Counters, Ledger, RecordStanding, Row, Standing, Told, wanted
+from ._ledger import Counters, Key, Ledger, RecordStanding, Row, Standing, Told, wanted
 from ._queries import queries
 from ._tasks import Claim
 
 _SQL = queries("write")
+#: how many entities are remembered as they stand: about 4 MB
+_STANDING_MAX = 8192
 #: statements that work on history as filed
 _ON_FILED = frozenset({"history_delete", "attr_delete", "dataset_delete", "fact_update", "fact_delete"})
 
@@ -29,6 +31,8 @@ class Pen:
         self._chain = chain
         #: the last hash of each tenant that wrote: nobody else writes this file
         self._hashes: dict[str, bytes] = {}
+        #: how entities stand that were written lately
+        self._standing: dict[Key, Standing] = {}
         #: about how many facts wait to be filed in history; 0 only when none does
         self.unfiled = 0
 
@@ -39,6 +43,7 @@ class Pen:
     def doubt(self) -> None:
         """Hear that a transaction was lost: what it filed may be unfiled again, and what it linked is not."""
         self._hashes.clear()
+        self._standing.clear()
         self.unfiled = max(1, self.unfiled)
 
     def open(self, works: Sequence[Change | Claim]) -> Ledger:
@@ -46,8 +51,7 @@ class Pen:
         ledger = Ledger(self._counters(), self._chain)
         want = wanted(work for work in works if isinstance(work, Change))
         for tenant, ids in want.entities.items():
-            for found in self._connection.execute(_SQL["entities_before"], (orjson.dumps(list(ids)).decode(), tenant)):
-                ledger.entities[tenant, found[0]] = Standing(*found[1:])
+            self._load_standing(ledger, tenant, ids)
         for record in want.records:
             for found in self._connection.execute(_SQL["record_before"], record):
                 ledger.records[record] = RecordStanding(*found)
@@ -77,6 +81,7 @@ class Pen:
                 continue
             self._connection.executemany(_SQL[statement], rows)
         self._hashes = ledger.hashes
+        self._remember(ledger)
         at = ledger.counters
         self._connection.execute(_SQL["counters_put"], (at.row, at.seq, at.tx))
 
@@ -88,18 +93,46 @@ class Pen:
             self._connection.execute(_SQL["unfiled_delete"])
             self.unfiled = 0
 
-    def _told(self, told: Told) -> Iterator[Row]:
-        """Yield what a write tells history as one row: a list of its facts, and their documents end to end."""
-        facts, docs, begin = [], [], 1
+    def _load_standing(self, ledger: Ledger, tenant: str, ids: Iterable[str]) -> None:
+        unknown: list[str] = []
+        for entity_id in ids:
+            known = self._standing.get((tenant, entity_id))
+            if known is None:
+                unknown.append(entity_id)
+            else:
+                ledger.entities[tenant, entity_id] = known
+        if unknown:
+            wanted_ids = orjson.dumps(unknown).decode()
+            for found in self._connection.execute(_SQL["entities_before"], (wanted_ids, tenant)):
+                ledger.entities[tenant, found[0]] = Standing(*found[1:])
+
+    def _remember(self, ledger: Ledger) -> None:
+        """Keep how entities stand, so that who is written again need not be looked up: nobody else writes this file."""
+        if len(self._standing) >= _STANDING_MAX:
+            self._standing.clear()
+        for key, standing in ledger.standing_now():
+            if standing.version:
+                self._standing[key] = standing
+            else:
+                self._standing.pop(key, None)
+
+    def _told(self, told: Told) -> tuple[Row, ...]:
+        """Return what a write tells history as one row: a list of its facts, and their documents end to end."""
+        facts: list[Row] = []
+        docs: list[bytes] = []
+        begin = 1
         for nth, (attr, dataset_id, doc, observed_us, number, _) in told.facts:
-            length = None if doc is None else len(doc)
+            if doc is None:
+                facts.append((attr, nth, dataset_id, observed_us, number, begin, None))
+                continue
+            length = len(doc)
             facts.append((attr, nth, dataset_id, observed_us, number, begin, length))
-            if doc is not None:
-                docs.append(doc)
-                begin += len(doc)
-        if facts:
-            self.unfiled += len(facts)
-            yield (*told[:4], orjson.dumps(facts).decode(), b"".join(docs))
+            docs.append(doc)
+            begin += length
+        if not facts:
+            return ()
+        self.unfiled += len(facts)
+        return ((*told[:4], orjson.dumps(facts).decode(), b"".join(docs)),)
 
     def _filed_alone(self, rows: list[Row]) -> bool:
         """File first values of which none other of their attribute is there, as nearly always; tell whether all were.

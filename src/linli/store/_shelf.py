@@ -40,16 +40,19 @@ class Shelf:
         self.drop(key)
         self._kept[key] = stored
         self._bytes += _weight(stored)
-        while self._bytes > self._bytes_max:
-            self._bytes -= _weight(self._kept.popitem(last=False)[1])
+        self._trim()
 
     def refresh(self, key: Key, stored: Stored | None) -> None:
         """Replace what is kept by what now stands (None: nothing); what nobody read is not taken up."""
-        if key in self._kept:
-            if stored is None:
-                self.drop(key)
-            else:
-                self.put(key, stored)
+        old = self._kept.get(key)
+        if old is None:
+            return
+        if stored is None:
+            self.drop(key)
+        else:
+            self._kept[key] = stored
+            self._bytes += len(stored.doc) - len(old.doc)
+            self._trim()
 
     def clear(self) -> None:
         """Forget everything."""
@@ -61,6 +64,10 @@ class Shelf:
         old = self._kept.pop(key, None)
         if old is not None:
             self._bytes -= _weight(old)
+
+    def _trim(self) -> None:
+        while self._bytes > self._bytes_max:
+            self._bytes -= _weight(self._kept.popitem(last=False)[1])
 
 
 def _weight(stored: Stored) -> int:
