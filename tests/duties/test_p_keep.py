@@ -7,7 +7,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from linli.base import to_wire_time
-from linli.trust import Life, Retention, Said, Steady
+from linli.trust import ENDS_WITH, Life, Retention, Said, Steady
+from linli.trust._retention import CLOSED, ENDS
 from linli.vocab import vocabulary
 
 VOCAB = vocabulary()
@@ -59,3 +60,36 @@ def test_a_clock_that_leaps_is_not_believed_at_once() -> None:
     assert steady.look(MADE_US + hour_us) == MADE_US + hour_us, "it was put right"
     assert steady.look(MADE_US) == MADE_US, "an hour back"
     assert steady.look(MADE_US + hour_us) == MADE_US + hour_us
+
+
+#: what a home or a meter is does not hang on who lives there: it is a place, and stays as long as it stands
+PLACES = {"Dwelling", "Meter"}
+
+
+def can_end(type_name: str, keep_from: str) -> bool:
+    """Tell whether anything a type can say, or the stay of a person, ever ends its days' waiting."""
+    entity = VOCAB.types[type_name]
+    if keep_from not in ENDS:
+        return True
+    if any(name in entity.attributes for name in ENDS[keep_from]):
+        return True
+    state = entity.attributes.get("state")
+    closes = state is not None and state.list_name and not CLOSED.isdisjoint(VOCAB.lists[state.list_name].codes)
+    return bool(keep_from == "closed" and closes) or (keep_from == "ended" and type_name in ENDS_WITH)
+
+
+@pytest.mark.parametrize("type_name", VOCAB.types)
+def test_everything_personal_falls_due_one_day(type_name: str) -> None:
+    for one in VOCAB.types[type_name].attributes.values():
+        if one.pii == "none":
+            continue
+        assert one.keep_days >= 0 or type_name in PLACES, f"{one.name} is kept for ever"
+        assert can_end(type_name, one.keep_from), f"{one.name}: nothing says when it is {one.keep_from}"
+
+
+def test_what_ends_with_a_stay_leads_to_a_person_and_can_say_so() -> None:
+    for type_name, name in ENDS_WITH.items():
+        entity = VOCAB.types[type_name]
+        assert not name or (entity.attributes[name].target == ("Resident",) and entity.attributes[name].indexed)
+        longest = max(one.keep_days for one in entity.attributes.values() if one.keep_from == "ended")
+        assert "endedAt" in entity.attributes or type_name == "Resident" or longest == 0

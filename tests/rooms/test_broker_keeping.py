@@ -18,6 +18,8 @@ HOUR_US = 3600 * 1_000_000
 DAY_US = 24 * HOUR_US
 CALL, HELPER, PERSON = urn("ServiceCall", 1), urn("Helper", 1), urn("Resident", 1)
 
+SPOUSE, HOME, PLAN, WORN = urn("Resident", 2), urn("Household", 1), urn("CarePlan", 1), urn("Device", 1)
+
 Story = Callable[[Desk], Coroutine[Any, Any, None]]
 
 
@@ -166,6 +168,82 @@ def test_a_resident_is_kept_while_he_lives_here_and_half_a_year_longer() -> None
         assert await there(desk, PERSON) is None
 
     told(story)
+
+
+def a_home(*members: str) -> list[Draft]:
+    """Return a home with its people, and the care and the device of the first of them."""
+    said = {"ageBand": "a60to79", "homeArea": "urn:ngsi-ld:Area:370102001001", "fullName": "王示例"}
+    plan = {"subject": PERSON, "risk": "high", "reviewAt": "2027-01-01", "consent": urn("Consent", 1)}
+    return [
+        *(Draft(one, "Resident", said, (WEST,), 0) for one in members),
+        Draft(HOME, "Household", {"dwelling": urn("Dwelling", 1), "members": list(members), "size": 2}, (WEST,), 0),
+        Draft(PLAN, "CarePlan", plan, (WEST,), 0),
+        Draft(WORN, "Device", {"category": ["sensor"], "controlledProperty": ["fall"], "wearer": PERSON}, (WEST,), 0),
+    ]
+
+
+def test_what_hangs_on_a_persons_stay_ends_with_it_each_after_its_own_days() -> None:
+    async def story(desk: Desk) -> None:
+        await desk.broker.write(ENGINE, [*a_home(PERSON), a_relation(1, since="2020-01-01")])
+        await after(desk, 800)
+        assert {"wearer"} <= (await there(desk, WORN) or set())
+        await desk.broker.write(ENGINE, [moved_out(1, 800)])
+        await after(desk, 802)
+        assert "wearer" not in (await there(desk, WORN) or set())
+        assert "endedAt" in (await there(desk, PLAN) or set())
+        await after(desk, 889)
+        assert "members" in (await there(desk, HOME) or set())
+        await after(desk, 892)
+        assert await there(desk, HOME) is None
+        assert "risk" in (await there(desk, PLAN) or set()), "care is kept for a year"
+        await after(desk, 983)
+        assert await there(desk, PERSON) is None
+        await after(desk, 1164)
+        assert "risk" in (await there(desk, PLAN) or set())
+        await after(desk, 1167)
+        assert await there(desk, PLAN) is None
+
+    told(story)
+
+
+def test_a_home_stays_while_one_of_its_people_does_and_goes_after_the_last() -> None:
+    async def story(desk: Desk) -> None:
+        others = {"person": SPOUSE, "since": "2020-01-01"}
+        stays = [a_relation(1, since="2020-01-01"), a_relation(2, **others)]
+        await desk.broker.write(ENGINE, [*a_home(PERSON, SPOUSE), *stays])
+        await after(desk, 10)
+        await desk.broker.write(ENGINE, [moved_out(1, 10)])
+        await after(desk, 400)
+        assert await there(desk, PERSON) is None
+        assert "members" in (await there(desk, HOME) or set())
+        await desk.broker.write(ENGINE, [moved_out(2, 400)])
+        await after(desk, 489)
+        assert "members" in (await there(desk, HOME) or set())
+        await after(desk, 492)
+        assert await there(desk, HOME) is None
+
+    told(story)
+
+
+def test_a_home_that_all_have_left_goes_and_one_into_which_somebody_moved_again_stays() -> None:
+    async def story(desk: Desk) -> None:
+        await desk.broker.write(ENGINE, [*a_home(PERSON, SPOUSE), a_relation(1, since="2020-01-01")])
+        await desk.broker.write(ENGINE, [Draft(HOME, "Household", {"members": None})])
+        await after(desk, 1)
+        assert "endedAt" in (await there(desk, HOME) or set())
+        await desk.broker.write(ENGINE, [Draft(HOME, "Household", {"members": [PERSON]})])
+        await after(desk, 200)
+        assert "members" in (await there(desk, HOME) or set())
+        await desk.broker.write(ENGINE, [Draft(HOME, "Household", {"members": None})])
+        await after(desk, 202)
+        assert await there(desk, HOME) is None, "its days are over since it was left first"
+
+    told(story)
+
+
+def moved_out(name: object, day: int) -> Draft:
+    ended = {"until": to_wire_time(START_US + day * DAY_US)[:10]}
+    return Draft(urn("ResidencyRelation", name), "ResidencyRelation", ended)
 
 
 def a_relation(name: object, **values: Any) -> Draft:

@@ -14,9 +14,21 @@ from typing import Any
 
 import orjson
 
-from linli.base import SECOND_US
+from linli.base import SECOND_US, to_wire_time
 from linli.store import Change, Delete, DropPast, DropRecord, EditPast, Find, Put, PutRecord, Stored, Timer
-from linli.trust import EPIDEMIC, Act, Life, Principal, Retention, Said, Steady, age_band, begin_us, next_band_day
+from linli.trust import (
+    ENDS_WITH,
+    EPIDEMIC,
+    Act,
+    Life,
+    Principal,
+    Retention,
+    Said,
+    Steady,
+    age_band,
+    begin_us,
+    next_band_day,
+)
 from linli.vocab import Attribute, EntityType
 
 from ._expiring import ExpiringDoor
@@ -102,6 +114,10 @@ class KeepingDoor(HeldGround, ExpiringDoor):
             if entity_type.name == RELATION:  # while it still says when he moved away
                 for person in self.persons.subjects(entity_type, doc):
                     await self.keep(tenant, person)
+            if entity_type.name == "Resident":
+                await self._end_with(act, entity_id)
+            elif await self._ended(act, entity_type, stored, doc):
+                return  # what was written set a timer of its own
             due = await self._due(tenant, entity_type, stored, doc, now_us)
             change = self._taken_away(act, entity_type, stored, doc, due)
             if change is not None:
@@ -181,6 +197,8 @@ class KeepingDoor(HeldGround, ExpiringDoor):
                 yield Timer(put.entity_id, entity_type.name, AGE, begin_us(day, self.persons.zone), scope)
         if entity_type.name == RELATION:
             yield from self._person_timers(doc)
+        if entity_type.name == "Household" and not self._related(doc, "members"):
+            yield keep_timer(put.entity_id, entity_type.name, change.at_us, scope)
         is_new = put.expect_version == 0
         look = _Look(change.tenant, entity_type, put.entity_id, self._life(doc, change.at_us), change.at_us)
         moments = [
@@ -195,14 +213,15 @@ class KeepingDoor(HeldGround, ExpiringDoor):
     def _person_timers(self, relation: Doc) -> Iterator[Timer]:
         """Yield the timer by which a resident is looked at when he has lived elsewhere for long enough."""
         until = self._life(relation, 0).said.get("until")
-        resident = self._vocab.types["Resident"]
-        if until is None:
+        ended_us = None if until is None else self.persons.end_us(until.value)
+        if ended_us is None:
             return
+        resident, life = self._vocab.types["Resident"], Life(0, ended_us=ended_us)
+        days = (one for one in resident.attributes.values() if one.keep_from == "ended")
+        dues = [self.retention.due_us(resident, one, life, written_us=0) for one in days]
+        # On the day itself what ends with his stay is told so; his own days count from then on.
         for person in self.persons.subjects(self._vocab.types[RELATION], relation):
-            life = Life(0, ended_us=self.persons.end_us(until.value))
-            days = (one for one in resident.attributes.values() if one.keep_from == "ended")
-            dues = [self.retention.due_us(resident, one, life, written_us=0) for one in days]
-            for due_us in filter(None, dues[:1]):
+            for due_us in filter(None, {ended_us, *dues}):
                 yield keep_timer(person, "Resident", due_us, next(iter(relation["scope"]), ""))
 
     # what has to go
@@ -210,8 +229,10 @@ class KeepingDoor(HeldGround, ExpiringDoor):
     async def _due(self, tenant: str, entity_type: EntityType, stored: Stored, doc: Doc, now_us: int) -> _Due:
         """Return what of an entity has to go at `now_us`, and when the next part has to."""
         life = self._life(doc, stored.created_us)
-        if entity_type.name == "Resident":
-            life = replace(life, ended_us=await self._moved_away_us(tenant, stored.entity_id))
+        if entity_type.name in ENDS_WITH:
+            life = replace(life, ended_us=await self._stay_ended_us(tenant, entity_type, stored, doc))
+        if entity_type.name == "Household" and life.ended_us is None:  # somebody lives here again
+            life = replace(life, said={name: one for name, one in life.said.items() if name != "endedAt"})
         held = await self._held_until_us(tenant, {stored.entity_id, *self.persons.subjects(entity_type, doc)})
         life = replace(life, held_until_us=held)
         due, look = _Due({}, []), _Look(tenant, entity_type, stored.entity_id, life, now_us)
@@ -318,6 +339,44 @@ class KeepingDoor(HeldGround, ExpiringDoor):
             look.entity_type, attribute, look.life, written_us=written_us, observed_us=observed_us
         )
 
+    async def _end_with(self, act: Act, person: str) -> None:
+        """Look at everything that ends with the stay of a person here."""
+        for type_name, name in ENDS_WITH.items():
+            find = Find(types=(type_name,), keys=((name, (person,)),))
+            for entity_id in [one.entity_id async for one in self._candidates(act.tenant, find)] if name else ():
+                await self.keep(act.tenant, entity_id)
+
+    async def _ended(self, act: Act, entity_type: EntityType, stored: Stored, doc: Doc) -> bool:
+        """Write down that something ended with the stay of a person, for later nobody knows of that stay any more."""
+        name = self._names.inner("endedAt")
+        if entity_type.name not in ENDS_WITH or "endedAt" not in entity_type.attributes or name in doc["attrs"]:
+            return False
+        ended_us = await self._stay_ended_us(act.tenant, entity_type, stored, doc)
+        if ended_us is None or ended_us > self._clock.now_us():
+            return False
+        one = stamped({"type": "Property", "value": to_wire_time(ended_us)}, None, self._clock.now_us())
+        put = self._put({**doc, "attrs": {**doc["attrs"], name: [one]}}, (), ("endedAt",), stored.version)
+        await self._commit(self._change(act, puts=(put,)))
+        return True
+
+    async def _stay_ended_us(self, tenant: str, entity_type: EntityType, stored: Stored, doc: Doc) -> int | None:
+        """Return when the last of those moved away with whose stay an entity ends; a home that all have left ended when
+        that was written. None: somebody lives here, or nobody can tell."""
+        name = ENDS_WITH[entity_type.name]
+        if not name:
+            return await self._moved_away_us(tenant, stored.entity_id)
+        persons = self._related(doc, name)
+        if not persons:
+            return stored.modified_us if entity_type.name == "Household" else None
+        there = [one for one in persons if await self._store.get(tenant, one) is not None]
+        ends = [await self._moved_away_us(tenant, one) for one in there]
+        return None if None in ends else max((one for one in ends if one is not None), default=None)
+
+    def _related(self, doc: Doc, short: str) -> list[str]:
+        """Return to whom a relationship of an entity leads."""
+        found = [one.get("object") for one in doc["attrs"].get(self._names.inner(short), ())]
+        return [person for one in found for person in (one if isinstance(one, list) else [one]) if person]
+
     async def _moved_away_us(self, tenant: str, person: str) -> int | None:
         """Return when the last home of a person here ended; None while he has one, or nobody wrote any down."""
         ends: list[int] = []
@@ -400,6 +459,7 @@ _MOMENTS = frozenset(
         "dateObserved",
         "checkInAt",
         "dateObservedTo",
+        "date",
     ]
 )
 

@@ -37,7 +37,15 @@ CLOSED = frozenset(
     {"closed", "cancelled", "falseAlarm", "false", "collected", "returned", "out", "expired", "refused", "revoked"}
 )
 #: attributes that say when something was observed, where the instance itself does not
-OBSERVED = ("at", "dateObserved", "checkInAt", "dateObservedTo")
+OBSERVED = ("at", "dateObserved", "checkInAt", "dateObservedTo", "date")
+#: types that end with the stay of persons here, and the relationship to them; of a resident it is his own
+ENDS_WITH: Mapping[str, str] = {
+    "Resident": "",
+    "Household": "members",
+    "CarePlan": "subject",
+    "EmergencyCard": "subject",
+    "Device": "wearer",
+}
 
 
 @dataclass(frozen=True, slots=True)
