@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from linli.base import MINUTE_US, SECOND_US, Clock
 from linli.base.errors import Conflict, ResourceNotFound
@@ -64,9 +64,14 @@ class Login:
     client: str = ""
     for_whom: str = ""
 
+    @property
+    def ends_us(self) -> int:
+        """When it is over, unless it is used before."""
+        return min(self.until_us, self.seen_us + self.unused_us) if self.unused_us else self.until_us
+
     def stands(self, now_us: int) -> bool:
         """Tell whether it still holds."""
-        return now_us < self.until_us and (not self.unused_us or now_us < self.seen_us + self.unused_us)
+        return now_us < self.ends_us
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,11 @@ class _Held:
     version: int
     read_us: int
     over: bool = False
+    ends_us: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Note the end, for which every request asks."""
+        self.ends_us = self.login.ends_us
 
 
 class Logins:
@@ -130,7 +140,7 @@ class Logins:
         held = self._held.get(login_id)
         if held is None or held.over:
             return None
-        if not held.login.stands(self._wall.now_us()):
+        if self._wall.now_us() >= held.ends_us:
             held.over = True  # it stays over, also when somebody sets the clock back
             return None
         return held.login

@@ -133,7 +133,7 @@ class Asking:
 
     def login(self, scope: Scope, headers: Headers) -> Login | None:
         """Return the sign-in of a request; None when it shows none that stands."""
-        login_id = self._login_id(scope, headers)
+        login_id = scope[_LOGIN_ID] if _LOGIN_ID in scope else self._login_id(scope, headers)
         return None if login_id is None else self.identity.logins.held(login_id)
 
     def _login_id(self, scope: Scope, headers: Headers) -> str | None:

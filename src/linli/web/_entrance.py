@@ -49,7 +49,7 @@ class Entrance:
         self._proxies = proxies
         self._open = 0
         self._idle = asyncio.Event()
-        self._idle.set()
+        self._awaited = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -58,26 +58,10 @@ class Entrance:
         scope["linli.first_byte"] = time.perf_counter()
         if self._proxies is not None:
             self._proxies.seen_through(scope)
-        path = scope["path"]
-        lasting = path == LIVE_PATH
-        if not lasting:
-            self._open += 1
-            self._idle.clear()
-        try:
-            await self._answer(scope, receive, send, path)
-        finally:
-            if not lasting:
-                self._open -= 1
-                if not self._open:
-                    self._idle.set()
-
-    async def idle(self) -> None:
-        """Return when no request is open; live streams do not count."""
-        await self._idle.wait()
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, path: str) -> None:
-        headers = headers_of(scope)
+        headers, path = headers_of(scope), scope["path"]
         safe = _SAFE_OVER_TLS if scope.get("scheme") == "https" else _SAFE
+        counted = path != LIVE_PATH
+        self._open += counted
         try:
             self._asking.guard(scope, headers)
             if not self._asking.is_fresh(scope, headers):
@@ -85,17 +69,31 @@ class Entrance:
             if self._limits is not None:
                 login = self._asking.login(scope, headers)
                 self._limits.admit(scope, login.who if login else None)
+            if path.startswith("/ngsi-ld/"):
+                await self._ngsild.answer(scope, headers, receive, send, safe)
+            else:
+                await _shown(self._pages, scope, receive, _safely(send, safe))
         except LinliError as error:
             log.info("web.request.refused", code=error.code, path=path, **error.facts)
             await problem(error)(scope, receive, _safely(send, safe))
-            return
-        try:
-            if path.startswith("/ngsi-ld/"):
-                await self._ngsild(scope, receive, send, more=safe)
-            else:
-                await self._pages(scope, receive, _safely(send, safe))
-        except Exception as error:  # noqa: BLE001 - Starlette re-raises after having answered; the server must not log it again
-            log.debug("web.request.ended", path=path, exc_info=error)
+        finally:
+            self._open -= counted
+            if self._awaited and not self._open:
+                self._idle.set()
+
+    async def idle(self) -> None:
+        """Return when no request is open; live streams do not count."""
+        if self._open:
+            self._awaited = True
+            self._idle.clear()
+            await self._idle.wait()
+
+
+async def _shown(pages: App, scope: Scope, receive: Receive, send: Send) -> None:
+    try:
+        await pages(scope, receive, send)
+    except Exception as error:  # noqa: BLE001 - Starlette re-raises after having answered; the server must not log it again
+        log.debug("web.request.ended", path=scope["path"], exc_info=error)
 
 
 def _safely(send: Send, safe: Pairs) -> Send:

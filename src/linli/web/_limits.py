@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
@@ -33,9 +33,11 @@ HOUR_S = 3600
 #: what a search costs beside an ordinary request
 SEARCH_COST = 5
 
-_PRESSES = frozenset({("POST", "/api/calls"), ("POST", "/call")})
-_SEARCHES = frozenset({"/ngsi-ld/v1/entities", "/ngsi-ld/v1/temporal/entities"})
-_SEARCH_BODIES = frozenset({"/ngsi-ld/v1/entityOperations/query", "/ngsi-ld/v1/temporal/entityOperations/query"})
+_PRESSES = frozenset({"/api/calls", "/call"})
+_SEARCHES = {
+    "GET": frozenset({"/ngsi-ld/v1/entities", "/ngsi-ld/v1/temporal/entities"}),
+    "POST": frozenset({"/ngsi-ld/v1/entityOperations/query", "/ngsi-ld/v1/temporal/entityOperations/query"}),
+}
 
 
 class Buckets:
@@ -47,18 +49,20 @@ class Buckets:
         self._burst_s = burst_s
         self._most = remembered_max
         #: when each bucket will be full again
-        self._full_at_s: OrderedDict[str, float] = OrderedDict()
+        self._full_at_s: OrderedDict[Hashable, float] = OrderedDict()
 
-    def take(self, key: str, cost: int, now_s: float) -> float:
+    def take(self, key: Hashable, cost: int, now_s: float) -> float:
         """Take `cost` tokens; return 0, or for how many seconds to wait when there are not enough (then none go)."""
-        full_at_s = max(self._full_at_s.get(key, 0.0), now_s) + cost * self._token_s
+        known = self._full_at_s
+        full_at_s = known.get(key, now_s)
+        full_at_s = (max(now_s, full_at_s)) + cost * self._token_s
         wait_s = full_at_s - now_s - self._burst_s
         if wait_s > 0:
             return wait_s
-        self._full_at_s[key] = full_at_s
-        self._full_at_s.move_to_end(key)
-        if len(self._full_at_s) > self._most:
-            self._full_at_s.popitem(last=False)
+        known[key] = full_at_s
+        known.move_to_end(key)
+        if len(known) > self._most:
+            known.popitem(last=False)
         return 0.0
 
 
@@ -118,16 +122,16 @@ class Limits:
         Raises: TooOften.
         """
         method, path = scope["method"], scope["path"]
-        if (method, path) in _PRESSES:
+        if method == "POST" and path in _PRESSES:
             return
-        cost, now_s = _cost(method, path), self._clock_s()
+        cost, now_s = SEARCH_COST if path in _SEARCHES.get(method, ()) else 1, self._clock_s()
         if who is None:
             wait_s = self._addresses.take(str((scope.get("client") or ("",))[0]), cost, now_s)
         else:
-            wait_s = self._principals.take(f"{who.tenant} {who.id}", cost, now_s)
+            wait_s = self._principals.take((who.tenant, who.id), cost, now_s)
             for area in who.scopes if not wait_s else ():
                 if area != "/":
-                    wait_s = max(wait_s, self._areas.take(f"{who.tenant} {area}", cost, now_s))
+                    wait_s = max(wait_s, self._areas.take((who.tenant, area), cost, now_s))
         if wait_s:
             raise TooOften(wait_s=ceil(wait_s))
 
@@ -165,12 +169,6 @@ class Proxies:
         except ValueError:
             return False
         return any(known in network for network in self._networks)
-
-
-def _cost(method: str, path: str) -> int:
-    if (method == "GET" and path in _SEARCHES) or path in _SEARCH_BODIES:
-        return SEARCH_COST
-    return 1
 
 
 def _canonical(address: str) -> str:

@@ -104,11 +104,14 @@ class NgsiLd:
         """Serve this broker; `acting` says who asks."""
         self._desk = Desk(broker, acting)
 
-    async def __call__(
-        self, scope: Scope, receive: Receive, send: Send, more: tuple[tuple[bytes, bytes], ...] = ()
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, where this application stands alone."""
+        await self.answer(scope, headers_of(scope), receive, send)
+
+    async def answer(
+        self, scope: Scope, headers: Headers, receive: Receive, send: Send, more: tuple[tuple[bytes, bytes], ...] = ()
     ) -> None:
-        """Answer one request. `more`: headers that every answer carries."""
-        headers = headers_of(scope)
+        """Answer one request, also where it is wrong. `more`: headers that every answer carries."""
         try:
             route, asked = self._read(scope, headers, receive)
             if b"ngsild-tenant" in headers:
@@ -123,11 +126,13 @@ class NgsiLd:
             answer = problem(LinliError())
         if b"ngsild-tenant" in headers or b"prefer" in headers:
             answer.headers += _echoed(headers, answer.status)
-        start, body = answer.messages(more)
-        await send(start)
-        if scope["method"] == "HEAD":
-            body["body"] = b""
-        await send(body)
+        status, body, said = answer.status, answer.body, [*answer.headers, *more]
+        if status != 204:
+            said.append((b"content-length", b"%d" % len(body)))
+        if body:
+            said.append((b"content-type", answer.media))
+        await send({"type": "http.response.start", "status": status, "headers": said})
+        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
     def _read(self, scope: Scope, headers: Headers, receive: Receive) -> tuple[Route, Asked]:
         """Return what answers a request, and the request as that reads it. Raises: LinliError, WrongForm."""
@@ -137,8 +142,11 @@ class NgsiLd:
         bytes_max = self._desk.broker.caps.url_bytes
         if len(path) > bytes_max:
             raise TooLarge(f"The path may hold at most {bytes_max} bytes.")
-        segments = segments_of(scope)
-        route = _route(method, segments, slash=path.endswith("/"))
+        segments = segments_of(path, scope.get("raw_path") or b"")
+        methods = _methods_of(segments)
+        route = methods.get(method) if methods else None
+        if route is None:
+            route = _other_route(method, segments, methods, slash=path.endswith("/"))
         accept = headers.get(b"accept")
         media = (
             JSON if accept is None or accept == b"*/*" else wanted_media(accept, FORMS_WITH_GEO if route.geo else FORMS)
@@ -167,12 +175,11 @@ def _echoed(headers: Headers, status: int) -> list[tuple[bytes, bytes]]:
     return echoed
 
 
-def _route(method: str, segments: list[str], *, slash: bool) -> Route:
-    methods = _methods_of(segments)
+def _other_route(method: str, segments: list[str], methods: Mapping[str, Route] | None, *, slash: bool) -> Route:
+    """Return what answers a method that is not listed itself. Raises: LinliError, WrongForm: nothing does."""
     if methods is not None:
-        route = methods.get("GET" if method == "HEAD" else method)
-        if route is not None:
-            return route
+        if method == "HEAD" and "GET" in methods:
+            return methods["GET"]
         if slash and segments == ["entities"] and method in (_methods_of([*segments, ""]) or {}):
             raise BadRequestData("id: stands in the path, and there it is empty.")
         allow = (b"allow", ", ".join(sorted(methods)).encode())

@@ -35,7 +35,7 @@ from linli.broker import (
 )
 
 from ._desk import NONE
-from ._http import Asked, number_of, truth_of
+from ._http import Asked, Parameters, number_of, truth_of
 
 SYSTEM = frozenset({"id", "type", "scope", "createdAt", "modifiedAt"})
 FORMS = frozenset({"format", "options"})
@@ -68,8 +68,15 @@ def wish_of(said: Said, terms: Terms, asked: Asked, caps: Caps) -> Wish:
     geo = geo_of(said, terms)
     if geo is None:
         return _wish(tuple(said.items()), terms, caps, geo_json=asked.geo_json, placed=False)
-    rest = tuple([pair for pair in said.items() if pair[0] not in GEO])
-    wish = _wish(rest, terms, caps, geo_json=asked.geo_json, placed=True)
+    rest = said.rest if isinstance(said, Parameters) else None
+    who = (terms, caps, asked.geo_json)
+    if rest is not None and rest.worked_out is not None and rest.worked_out[:3] == who:
+        wish: Wish = rest.worked_out[3]
+    else:
+        anywhere = tuple([pair for pair in said.items() if pair[0] not in GEO])
+        wish = _wish(anywhere, terms, caps, geo_json=asked.geo_json, placed=True)
+        if rest is not None:
+            rest.worked_out = (*who, wish)
     return Wish(wish.query.placed(geo), wish.projection, wish.order, wish.join)
 
 

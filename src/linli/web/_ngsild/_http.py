@@ -37,6 +37,8 @@ PARAMETERS_MAX = 64
 _IN_LINK = ":/*"
 _CONTEXT_REL = "http://www.w3.org/ns/json-ld#context"
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^;,"]+(?:"[^"]*")?)*)')
+_COORDINATES = b"&coordinates="
+_UNREADABLE = "The query parameters cannot be read."
 _REL = re.compile(r'\brel\s*=\s*"?' + re.escape(_CONTEXT_REL) + r'"?\s*(?:;|$)')
 _VERSION = re.compile(r"(?:^|[,;]\s*)ngsi-ld\s*=\s*\"?(\d+\.\d+(?:\.\d+)?)\"?", re.IGNORECASE)
 
@@ -91,19 +93,6 @@ class Answer:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
     media: bytes = b"application/json"
 
-    def messages(self, more: tuple[tuple[bytes, bytes], ...]) -> tuple[Message, Message]:
-        """Return what the server is told. `more`: headers beside those of the answer."""
-        body = self.body
-        headers = [*self.headers, *more]
-        if self.status != 204:
-            headers.append((b"content-length", b"%d" % len(body)))
-        if body:
-            headers.append((b"content-type", self.media))
-        return (
-            {"type": "http.response.start", "status": self.status, "headers": headers},
-            {"type": "http.response.body", "body": body},
-        )
-
 
 class WrongForm(Exception):
     """The request's HTTP form itself is wrong (405, 406, 411): there is no NGSI-LD error for it, and no body."""
@@ -120,31 +109,63 @@ def problem(error: LinliError) -> Answer:
     return Answer(error.status, write_json(error.problem()), headers)
 
 
-def segments_of(scope: Scope) -> list[str]:
-    """Return the parts of the path below the root, decoded one by one; one trailing slash means nothing."""
-    raw: bytes = scope.get("raw_path") or b""
+def segments_of(path: str, raw: bytes) -> list[str]:
+    """Return the parts of a path below the root, decoded one by one; one trailing slash means nothing.
+
+    `raw`: the path as it was sent, for in `path` a slash in a name can no longer be told from one between names.
+    """
     encoded = b"%" in raw
-    path: str = raw.partition(b"?")[0].decode("latin-1") if encoded else scope["path"]
+    if encoded:
+        path = raw.partition(b"?")[0].decode("latin-1")
     if not path.startswith(_BELOW):
         return []
-    segments: list[str] = path[len(_BELOW) :].split("/")
+    segments = path[len(_BELOW) :].split("/")
     if len(segments) > 1 and segments[-1] == "":
         segments.pop()
     return [unquote(segment) for segment in segments] if encoded else segments
 
 
-@lru_cache(maxsize=1024)
-def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str], bytes_max: int) -> Mapping[str, str]:
+class Parameters(dict[str, str]):
+    """Query parameters. `rest`: the same without coordinates, which stand in one question only, while the rest stands in
+    many; what follows from a rest is kept under `worked_out`, for who asked last."""
+
+    __slots__ = ("rest", "worked_out")
+
+    def __init__(self, said: Mapping[str, str], rest: Parameters | None = None) -> None:
+        """Take what was said."""
+        super().__init__(said)
+        self.rest = rest
+        self.worked_out: tuple[Any, ...] | None = None
+
+
+def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str], bytes_max: int) -> Parameters:
     """Return the query parameters.
 
     Raises: InvalidRequest: unknown, twice, or not readable. OperationNotSupported: of the standard, but not offered.
     """
     if len(raw) > bytes_max:
         raise TooLarge(f"The query may hold at most {bytes_max} bytes.")
+    at = raw.find(_COORDINATES)
+    if at < 0 or "coordinates" not in known:
+        return _parameters(raw, known, unbuilt)
+    end = raw.find(b"&", at + 1)
+    rest = _parameters(raw[:at] if end < 0 else raw[:at] + raw[end:], known, unbuilt)
+    if "coordinates" in rest:
+        raise InvalidRequest("coordinates: stands twice.")
+    said = Parameters(rest, rest)
+    try:
+        said["coordinates"] = _plain((raw[at:] if end < 0 else raw[at:end])[len(_COORDINATES) :].decode("ascii"))
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(_UNREADABLE) from error
+    return said
+
+
+@lru_cache(maxsize=1024)
+def _parameters(raw: bytes, known: frozenset[str], unbuilt: frozenset[str]) -> Parameters:
     try:
         pairs = _pairs(raw.decode("ascii"))
     except (UnicodeDecodeError, ValueError) as error:
-        raise InvalidRequest("The query parameters cannot be read.") from error
+        raise InvalidRequest(_UNREADABLE) from error
     said: dict[str, str] = {}
     for name, value in pairs:
         if name in unbuilt:
@@ -154,7 +175,7 @@ def parameters_of(raw: bytes, known: frozenset[str], unbuilt: frozenset[str], by
         if name in said:
             raise InvalidRequest(f"{name}: stands twice.")
         said[name] = value
-    return said
+    return Parameters(said)
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -165,9 +186,12 @@ def _pairs(text: str) -> list[tuple[str, str]]:
     return [(_decoded(name), _decoded(value)) for name, _, value in parts]
 
 
-@lru_cache(maxsize=1024)
-def _decoded(text: str) -> str:
+def _plain(text: str) -> str:
+    """Return what a part of a query says. Raises: UnicodeDecodeError."""
     return unquote_to_bytes(text.replace("+", " ")).decode() if "%" in text or "+" in text else text
+
+
+_decoded = lru_cache(maxsize=1024)(_plain)
 
 
 def number_of(said: Mapping[str, str], name: str, default: int, most: int) -> int:

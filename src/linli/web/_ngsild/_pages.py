@@ -1,4 +1,7 @@
-"""Keeps whole answers to queries as long as nothing of their tenant was written: the log's head says so."""
+"""Keeps whole answers to queries as long as nothing of their tenant was written: the log's head says so.
+
+Only what is asked a second time is kept: of searches around ever other places none comes back.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from ._http import Answer
 
 BYTES_MAX = 16 << 20
 
+_ASKED_MAX = 10_000
 #: what one answer weighs beside its bytes, roughly
 _ENTRY_BYTES = 1500
 
@@ -31,6 +35,8 @@ class Pages:
         self._bytes_max = bytes_max
         self._bytes = 0
         self._kept: OrderedDict[Hashable, _Kept] = OrderedDict()
+        #: hashes of questions that were asked once
+        self._asked: set[int] = set()
 
     def get(self, asked: Hashable, head: int) -> Answer | None:
         """Return the answer to the same question, if the log still stands at `head`."""
@@ -42,7 +48,7 @@ class Pages:
 
     def keep(self, asked: Hashable, head: int, answer: Answer) -> None:
         """Keep an answer that was found while the log stood at `head`."""
-        if len(answer.body) > self._bytes_max // 8:
+        if len(answer.body) > self._bytes_max // 8 or self._is_new(asked):
             return
         old = self._kept.pop(asked, None)
         if old is not None:
@@ -52,3 +58,15 @@ class Pages:
         while self._bytes > self._bytes_max:
             _, oldest = self._kept.popitem(last=False)
             self._bytes -= len(oldest.body) + _ENTRY_BYTES
+
+    def _is_new(self, asked: Hashable) -> bool:
+        """Tell whether a question was not asked before, as far as that is remembered, and remember it."""
+        if asked in self._kept:
+            return False
+        number = hash(asked)
+        if number in self._asked:
+            return False
+        if len(self._asked) >= _ASKED_MAX:
+            self._asked.clear()
+        self._asked.add(number)
+        return True
