@@ -7,7 +7,7 @@ reopened or prolonged meanwhile stays. Only the end of an order is looked for, i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -82,6 +82,8 @@ class KeepingDoor(HeldGround, ExpiringDoor):
         """Stand on the same ground. `shorter`: local rules, see the setting retention.shorter."""
         super().__init__(*args, **kwargs)
         self.retention = Retention(self._vocab, self.persons.zone, shorter)
+        #: type -> name in documents -> attribute, of those that may have to go one day, as far as they were met
+        self._limits: dict[str, dict[str, Attribute]] = {}
         self._steady: dict[str, Steady] = {}
         self._noted_us: dict[str, int] = {}
         self._expirers |= {KEEP: self.keep, AGE: self.grow_older, ORDER_END: self.end_order}
@@ -201,14 +203,24 @@ class KeepingDoor(HeldGround, ExpiringDoor):
             yield keep_timer(put.entity_id, entity_type.name, change.at_us, scope)
         is_new = put.expect_version == 0
         look = _Look(change.tenant, entity_type, put.entity_id, self._life(doc, change.at_us), change.at_us)
-        moments = [
-            due_us
-            for attribute, one in self._limited(entity_type, doc)
-            if is_new or attribute.keep_from not in ("created", "observed") or _is_written(one)
-            if (due_us := self._due_us(look, attribute, one)) is not None
-        ]
-        if moments:
-            yield keep_timer(put.entity_id, entity_type.name, max(min(moments), change.at_us), scope)
+        due_us = self._first_due_us(look, doc, is_new=is_new)
+        if due_us is not None:
+            yield keep_timer(put.entity_id, entity_type.name, max(due_us, change.at_us), scope)
+
+    def _first_due_us(self, look: _Look, doc: Doc, *, is_new: bool) -> int | None:
+        """Return when the first part of an entity has to go; of one that is not new, as far as a write may have moved it.
+
+        Most attributes of a type are kept for the same days from the same moment, which is worked out once.
+        """
+        found: dict[Hashable, int | None] = {}
+        entity_type, created_us = look.entity_type, look.life.created_us
+        for attribute, one in self._limited(entity_type, doc):
+            if is_new or attribute.keep_from not in ("created", "observed") or _is_written(one):
+                rule = attribute.name if is_collected(attribute) else self.retention.keep_days(entity_type, attribute)
+                same = (attribute.keep_from, rule, _written_us(one, created_us), one.get("observedAt"))
+                if same not in found:
+                    found[same] = self._due_us(look, attribute, one)
+        return min((due_us for due_us in found.values() if due_us is not None), default=None)
 
     def _person_timers(self, relation: Doc) -> Iterator[Timer]:
         """Yield the timer by which a resident is looked at when he has lived elsewhere for long enough."""
@@ -316,11 +328,16 @@ class KeepingDoor(HeldGround, ExpiringDoor):
 
     def _limited(self, entity_type: EntityType, doc: Doc) -> Iterator[tuple[Attribute, Instance]]:
         """Yield the instances that may have to go one day."""
+        limited = self._limits.setdefault(entity_type.name, {})
         for name, instances in doc["attrs"].items():
-            attribute = self._names.attribute(entity_type, name)
-            if attribute is not None and self._is_limited(entity_type, attribute):
-                for one in instances:
-                    yield attribute, one
+            attribute = limited.get(name)
+            if attribute is None:
+                attribute = self._names.attribute(entity_type, name)
+                if attribute is None or not self._is_limited(entity_type, attribute):
+                    continue
+                limited[name] = attribute
+            for one in instances:
+                yield attribute, one
 
     def _is_limited(self, entity_type: EntityType, attribute: Attribute) -> bool:
         return self.retention.keep_days(entity_type, attribute) >= 0 or is_collected(attribute)
@@ -397,10 +414,12 @@ class KeepingDoor(HeldGround, ExpiringDoor):
         said: dict[str, Said] = {}
         for name, instances in doc["attrs"].items():
             short, one = self._names.short(name), instances[0]
+            if short not in _MOMENTS:
+                continue
             value = one.get("value", one.get("vocab"))
             if isinstance(value, dict):
                 value = value.get("@value")
-            if isinstance(value, str) and short in _MOMENTS:
+            if isinstance(value, str):
                 said[short] = Said(value, _written_us(one, created_us))
         return Life(created_us, tuple(doc["scope"]), said)
 

@@ -16,7 +16,6 @@ import orjson
 
 from ._change import (
     AddPast,
-    Box,
     Chain,
     Change,
     Committed,
@@ -95,17 +94,8 @@ class Told(NamedTuple):
     facts: list[tuple[int, Fact]]
 
 
-class Facets(NamedTuple):
-    """The lists of an entity by which it is found, as they were given."""
-
-    types: tuple[str, ...]
-    scopes: tuple[str, ...]
-    keys: tuple[tuple[str, str], ...]
-    box: Box | None
-
-
 _NOTHING = Standing(0, 0, 0, 0, "[]", "[]", "[]", "")
-_NO_FACETS = Facets((), (), (), None)
+_NO_PUT = Put("", (), (), b"")
 
 
 @dataclass(slots=True)
@@ -156,7 +146,7 @@ class Ledger:
         self._chain = chain
         self._now: dict[Key, Standing] = {}
         self._stored: dict[Key, Stored | None] = {}
-        self._facets: dict[Key, Facets] = {}
+        self._puts: dict[Key, Put] = {}
         self._records: dict[RecordKey, Record | None] = {}
         self._history: dict[Key, list[Told]] = {}
         self._firsts: dict[Key, dict[tuple[str, str, int], Row]] = {}
@@ -288,7 +278,7 @@ class Ledger:
             _fresh_text(keys) if keys else "[]",
             _fresh_text(box) if box else "",
         )
-        self._facets[key] = Facets(types, scopes, keys, box)
+        self._puts[key] = put
         stored = Stored(entity_id, types, scopes, version, created_us, change.at_us, doc, row, created_seq)
         self._stored[key] = stored
         about = Subject(entity_id, types[0] if types else "", scopes[0] if scopes else "", version, attrs)
@@ -366,7 +356,8 @@ class Ledger:
             if before[:2] == (stored.row, stored.version):
                 box = _fresh_text(rewrite.box) if rewrite.box else ""
                 self._now[key] = before._replace(keys=_fresh_text(rewrite.keys), box=box)
-                self._facets[key] = Facets(stored.types, stored.scopes, rewrite.keys, rewrite.box)
+                shape = (stored.types, stored.scopes, stored.doc)
+                self._puts[key] = Put(stored.entity_id, *shape, keys=rewrite.keys, box=rewrite.box)
                 self._stored[key] = touched[key] = stored
 
     def _drop_past(self, tenant: str, drop: DropPast) -> None:
@@ -441,7 +432,7 @@ class Ledger:
                 before = _NOTHING
             stored = self._stored[key]
             if stored is not None:
-                gathered.put(key, before, after, stored, self._facets[key])
+                gathered.put(key, before, after, stored, self._puts[key])
         return gathered.all()
 
     def _record_rows(self) -> Mapping[str, list[Row]]:
@@ -475,13 +466,13 @@ class _EntityRows:
     def remove(self, tenant: str, before: Standing) -> None:
         """Take an entity away."""
         self._rows["entity_delete"].append((before.row,))
-        self._index(tenant, before, _NOTHING, _NO_FACETS)
+        self._index(tenant, before, _NOTHING, _NO_PUT)
 
-    def put(self, key: Key, before: Standing, after: Standing, stored: Stored, facets: Facets) -> None:
+    def put(self, key: Key, before: Standing, after: Standing, stored: Stored, put: Put) -> None:
         """Write an entity in the place of `before`."""
         texts = after[4:]
         if texts != before[4:]:
-            self._index(key[0], before, after, facets)
+            self._index(key[0], before, after, put)
         if before.row:
             row: Row = (*texts, after.version, stored.modified_us, stored.doc, after.row)
             self._rows["entity_update"].append(row)
@@ -489,26 +480,26 @@ class _EntityRows:
             times = (stored.created_us, stored.modified_us, after.created_seq)
             self._rows["entity_insert"].append((after.row, *key, *texts, after.version, *times, stored.doc))
 
-    def _index(self, tenant: str, before: Standing, after: Standing, facets: Facets) -> None:
+    def _index(self, tenant: str, before: Standing, after: Standing, put: Put) -> None:
         rows, row = self._rows, after.row or before.row
         if before.types != after.types:
-            gone, new = _difference(before.types, facets.types)
+            gone, new = _difference(before.types, put.types)
             rows["type_delete"] += [(tenant, one, row) for one in gone]
             rows["type_insert"] += [(tenant, one, row) for one in new]
             for some, sign in ((gone, -1), (new, 1)):
                 for one in some:
                     self._counts[tenant, one] = self._counts.get((tenant, one), 0) + sign
         if before.scopes != after.scopes:
-            gone, new = _difference(before.scopes, facets.scopes, scopes=True)
+            gone, new = _difference(before.scopes, put.scopes, scopes=True)
             rows["scope_delete"] += [(tenant, one, row) for one in gone]
             rows["scope_insert"] += [(tenant, one, row) for one in new]
         if before.keys != after.keys:
-            gone, new = _difference(before.keys, facets.keys)
+            gone, new = _difference(before.keys, put.keys)
             rows["key_delete"] += [(tenant, *one, row) for one in gone]
             rows["key_insert"] += [(tenant, *one, row) for one in new]
         if before.box != after.box:
-            if facets.box:
-                rows["place_put"].append((row, *facets.box))
+            if put.box:
+                rows["place_put"].append((row, *put.box))
             else:
                 rows["place_delete"].append((row,))
 

@@ -154,12 +154,24 @@ class Pen:
         return next((value for (value,) in self._connection.execute(sql, values)), None)
 
 
-def _unfolded(row: Row) -> Iterator[Row]:
-    """Yield the facts of a row that `_told` made, as they are filed."""
+def _unfolded(row: Row) -> list[Row]:
+    """Return the facts of a row that `_told` made, as they are filed."""
     seq, tenant, entity_id, at_us, facts, docs = row
-    for attr, nth, dataset_id, observed_us, number, begin, length in orjson.loads(facts):
-        doc = None if length is None else docs[begin - 1 : begin - 1 + length]
-        yield tenant, entity_id, attr, seq, nth, dataset_id, observed_us, number, doc, at_us
+    return [
+        (
+            tenant,
+            entity_id,
+            attr,
+            seq,
+            nth,
+            dataset_id,
+            observed_us,
+            number,
+            None if length is None else docs[begin - 1 : begin - 1 + length],
+            at_us,
+        )
+        for attr, nth, dataset_id, observed_us, number, begin, length in orjson.loads(facts)
+    ]
 
 
 def _in_order(rows: Iterable[Row]) -> Iterator[Row]:
