@@ -7,7 +7,7 @@ what was committed: who sees a log row sees at least that version of the entity.
 commit; what a reader has done it says in its next Change (`cursor`), so a crash repeats and loses nothing.
 
 `open_store` opens what an address names. SqliteStore keeps one file, which one process may have open (StartError else);
-its reads never suspend. PostgresStore keeps one schema, which several processes may share: one of them appends at a time,
+its reads never suspend, and of types that are often searched by place it keeps charts in memory. PostgresStore keeps one schema, which several processes may share: one of them appends at a time,
 the others hear of it by NOTIFY, and `lead` says who does what only one may do. MemoryStore is the same promise as plain
 dicts, the model that the engines are held to. An older store is brought up to date when it is opened. `check_store`,
 `copy_store`, `restore_store` and `upgrade_store` look after stores that nobody has open. A KeyBook is a file apart, which keeps

@@ -90,11 +90,13 @@ class Finder:
     def planning(self, tenant: str, find: Find, after: int) -> Planning:
         """Plan how to find one page."""
         plan = yield from self._planning(tenant, find, after)
-        looks = [self._look(look) for look in find.looks] if "look" in self._sql else []
-        checks = "".join(f" AND {check}" for check, _ in looks)
-        return replace(
-            plan, body=plan.body + checks, values=(*plan.values, *(one for _, look in looks for one in look))
-        )
+        return self._with_looks(plan, find)
+
+    def among(self, tenant: str, find: Find) -> Query:
+        """Return how to find what is wanted, but for its place, among rows; these come first of the values, as a list."""
+        ways = self._page_ways(tenant, find._replace(box=None, ellipse=None))
+        plan = self._with_looks(self._with_checks(self._sql["from_listed"], (tenant,), ways), find)
+        return f"SELECT {self._sql['columns']} {plan.body} ORDER BY {plan.order}", plan.values
 
     def _planning(self, tenant: str, find: Find, after: int) -> Planning:
         ways = self._page_ways(tenant, find)
@@ -154,6 +156,13 @@ class Finder:
         rest = [other for other in ways if other is not way]
         checks = "".join(f" AND {other.check}" for other in rest)
         return Plan(body + checks, (*values, *(value for other in rest for value in other.check_values)), order)
+
+    def _with_looks(self, plan: Plan, find: Find) -> Plan:
+        looks = [self._look(look) for look in find.looks] if "look" in self._sql else []
+        checks = "".join(f" AND {check}" for check, _ in looks)
+        return replace(
+            plan, body=plan.body + checks, values=(*plan.values, *(one for _, look in looks for one in look))
+        )
 
     def _look(self, look: Look) -> Query:
         """Return the check of a look into the document, for an engine that has one."""

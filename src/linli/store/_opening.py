@@ -22,12 +22,13 @@ async def open_store(
     chain: Chain | None = None,
     pending_max: int = 10_000,
     bytes_cache_mb: int = 64,
+    charts_mb: int = 128,
     readers: int = 8,
 ) -> Store:
     """Open the store that `url` names, make it where there is none, and bring an older one up to date.
 
     `url`: `sqlite:///FILE`, or an address of PostgreSQL, whose `schema=` names the schema (else `linli`). `readers`:
-    connections for reading to PostgreSQL.
+    connections for reading to PostgreSQL; `charts_mb`: memory for finding by place, of SQLite only.
     Raises: BadSetting: another form of address. StartError: it cannot be opened. StoreTooNew.
     """
     where = read_address(url)
@@ -35,7 +36,14 @@ async def open_store(
         return await PostgresStore.open(
             where, sync=sync, chain=chain, pending_max=pending_max, bytes_cache_mb=bytes_cache_mb, readers=readers
         )
-    return SqliteStore.open(where, sync=sync, chain=chain, pending_max=pending_max, bytes_cache_mb=bytes_cache_mb)
+    return SqliteStore.open(
+        where,
+        sync=sync,
+        chain=chain,
+        pending_max=pending_max,
+        bytes_cache_mb=bytes_cache_mb,
+        charts_mb=charts_mb,
+    )
 
 
 def check_store(url: str) -> FileState:

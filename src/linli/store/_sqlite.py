@@ -14,10 +14,11 @@ import orjson
 from linli.base import setting
 from linli.base.errors import StoreFailed
 
-from ._change import Chain, Change, Committed, Stored
+from ._change import Chain, Change, Committed, Find, Stored
+from ._charts import Charts
 from ._checks import checked
 from ._files import copy_file, lock_file, open_reader, open_writer
-from ._finding import Finder
+from ._finding import Finder, Query
 from ._heads import Heads
 from ._past import as_arrays
 from ._pen import Pen
@@ -40,12 +41,21 @@ SYNC = setting(
     ["full", "normal", "off"],
 )
 BYTES_CACHE_MB = setting("store.bytes_cache_mb", 64, "Memory for the entities read last, in MB.")
+CHARTS_MB = setting(
+    "store.charts_mb",
+    128,
+    "SQLite only: memory for charts, by which searches by place find without reading; 0 for none, in MB.",
+)
 PENDING_MAX = setting("store.pending_max", 10_000, "How many writes may wait; further ones are answered Busy (503).")
 
 _SQL = queries("read")
 #: How this engine finds; it takes a list as JSON.
 FINDER = Finder(_SQL, lambda texts: orjson.dumps(texts).decode())
 _MB = 1_000_000
+#: how often a search begins again because something was committed meanwhile
+_TURNS = 3
+#: of so many forms of questions it is remembered how they are asked
+_FORMS_MAX = 1024
 
 Sync = Literal["full", "normal", "off"]
 
@@ -53,13 +63,24 @@ Sync = Literal["full", "normal", "off"]
 class SqliteStore(SqlReads):
     """A store in one SQLite file. Made by `open`; used from one event loop."""
 
-    def __init__(self, path: Path, lock: int, writing: apsw.Connection, reader: apsw.Connection, shelf: Shelf) -> None:
+    def __init__(
+        self,
+        path: Path,
+        lock: int,
+        writing: apsw.Connection,
+        reader: apsw.Connection,
+        *,
+        shelf: Shelf,
+        charts: Charts,
+    ) -> None:
         """Take what `open` prepared."""
         super().__init__(_SQL, FINDER, as_arrays)
         self._path = path
         self._lock = lock
         self._reader = reader
         self._shelf = shelf
+        self._charts = charts
+        self._among: dict[tuple[str, Find], Query] = {}
         self._heads = Heads(self._load_head)
         self._writing = writing
         self._writer: Writer
@@ -78,6 +99,7 @@ class SqliteStore(SqlReads):
         chain: Chain | None = None,
         pending_max: int = 10_000,
         bytes_cache_mb: int = 64,
+        charts_mb: int = 128,
         checkpoint_pages: int = 4000,
         unfiled_max: int = 4000,
         vfs: str | None = None,
@@ -92,7 +114,9 @@ class SqliteStore(SqlReads):
         lock = lock_file(path)
         try:
             writing = open_writer(path, sync, vfs)
-            store = cls(path, lock, writing, open_reader(path, vfs), Shelf(bytes_cache_mb * _MB))
+            charts = Charts(lambda: open_reader(path, vfs), _SQL["documents_of_type"], charts_mb * _MB)
+            reader = open_reader(path, vfs)
+            store = cls(path, lock, writing, reader, shelf=Shelf(bytes_cache_mb * _MB), charts=charts)
             pen = Pen(writing, chain)
             pen.count_unfiled()
             limits = Limits(pending_max, checkpoint_pages, unfiled_max)
@@ -125,6 +149,11 @@ class SqliteStore(SqlReads):
             self._shelf.put(key, stored)
         return stored
 
+    async def find(self, tenant: str, find: Find, *, after: int = 0, limit: int = 1000) -> list[Stored]:
+        """Return what is wanted, in the order of creation. See Store."""
+        found = self._find_charted(tenant, find, after, limit)
+        return await super().find(tenant, find, after=after, limit=limit) if found is None else found
+
     async def lead(self, name: str) -> bool:  # noqa: ARG002 - the Protocol's parameter
         """Return True: who has the file open is alone on it."""
         return True
@@ -147,6 +176,7 @@ class SqliteStore(SqlReads):
             return
         self._closed = True
         self._heads.close()
+        self._charts.close()
         self._reader.close()
         await asyncio.to_thread(self._writer.close)
         os.close(self._lock)
@@ -165,9 +195,45 @@ class SqliteStore(SqlReads):
         """Hear in the event loop that it was: from now on all reads know it."""
         for key, stored in batch.touched.items():
             self._shelf.refresh(key, stored)
+        self._charts.hear(batch)
         self.retract(batch)
         if not self._closed:
             self._heads.raise_to(batch.heads)
+
+    def _find_charted(self, tenant: str, find: Find, after: int, limit: int) -> list[Stored] | None:
+        """Return what is wanted among the rows that a chart names; None where there is no chart.
+
+        Whatever is being committed may be wanted too. If anything further was about to be committed meanwhile, what was
+        read may be newer than what the chart knew: then it is asked again.
+        """
+        for _ in range(_TURNS):
+            unpublished = self._unpublished
+            rows = self._charts.rows(tenant, find)
+            if rows is None:
+                return None
+            for batch in unpublished:
+                rows += [one.row for (of, _), one in batch.touched.items() if one is not None and of == tenant]
+            found = self._listed(tenant, find, sorted({row for row in rows if row > after}), limit)
+            if unpublished is self._unpublished:
+                return found
+        return None
+
+    def _listed(self, tenant: str, find: Find, rows: list[int], limit: int) -> list[Stored]:
+        """Return the first that are wanted of some rows, whose numbers and places were looked at."""
+        asked = find._replace(box=None, ellipse=None, looks=tuple([look for look in find.looks if look.texts]))
+        query = self._among.get((tenant, asked))
+        if query is None:
+            if len(self._among) >= _FORMS_MAX:
+                self._among.clear()
+            query = self._among[tenant, asked] = self._finder.among(tenant, asked)
+        sql, values = query
+        found: list[Stored] = []
+        for at in range(0, len(rows), max(limit, 1)):
+            some = orjson.dumps(rows[at : at + limit]).decode()
+            found += [stored_of(row) for row in self._rows(sql, (some, *values))]
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     async def _submit(self, claim: Claim) -> int:
         claimed: int = await self._writer.submit(claim)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from linli.base.errors import LinliError
 
 from ._change import AddPast, Change
-from ._ledger import Written
+from ._ledger import Standing, Written
 
 _WEIGHT_MAX = 4_000  # rows in one transaction: bounds how long one commit holds up those who come after
 
@@ -51,10 +51,15 @@ class Task:
 
 @dataclass(slots=True)
 class Batch:
-    """What one transaction did, on its way to the readers; `touched` = entities as they now stand."""
+    """What one transaction did, on its way to the readers; `touched` = entities as they now stand.
+
+    `standing`: of the same what the database knows beside the document; `before`: what it knew of them, and of others.
+    """
 
     outcomes: list[tuple[Task, Outcome]] = field(default_factory=list)
     touched: dict[tuple[str, str], Any] = field(default_factory=dict)
+    standing: dict[tuple[str, str], Standing] = field(default_factory=dict)
+    before: dict[tuple[str, str], Standing] = field(default_factory=dict)
     heads: dict[str, int] = field(default_factory=dict)
 
     def add(self, task: Task, outcome: Outcome) -> None:

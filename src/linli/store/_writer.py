@@ -149,6 +149,7 @@ class Writer:
                 self._connection.execute("ROLLBACK")
                 return batch
             self._pen.write(ledger)
+            batch.standing, batch.before = dict(ledger.standing_now()), ledger.entities
             self._audience.announce(batch)
             self._connection.execute("COMMIT")
         except Exception as error:

@@ -84,6 +84,10 @@ WHERE t.tenant = ? AND t.trace = ? AND t.seq < ? ORDER BY t.seq DESC LIMIT ?;
 -- traces
 SELECT trace, seq FROM audit_trace WHERE tenant = ? AND (trace, seq) > (?, ?) ORDER BY trace, seq LIMIT ?;
 
+-- documents_of_type
+SELECT d.row, e.box, e.doc FROM entity_type AS d CROSS JOIN entity AS e ON e.row = d.row
+WHERE d.tenant = ? AND d.type = ? AND d.row > ? ORDER BY d.row LIMIT ?;
+
 -- columns
 e.id, e.types, e.scopes, e.version, e.created_us, e.modified_us, e.doc, e.row, e.created_seq
 
@@ -95,6 +99,9 @@ FROM entity AS e WHERE e.tenant = ? AND e.id IN (SELECT value FROM json_each(?))
 
 -- from_rows
 FROM entity AS e WHERE e.row IN ({rows}) AND e.row > ? AND +e.tenant = ?
+
+-- from_listed
+FROM entity AS e WHERE e.row IN (SELECT value FROM json_each(?)) AND +e.tenant = ?
 
 -- from_rows_alone
 FROM ({rows}) AS e WHERE TRUE
