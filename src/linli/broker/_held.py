@@ -39,7 +39,7 @@ class HeldGround(Ground):
     async def hold_on(self, tenant: str, entity_id: str) -> Hold | None:
         """Return the hold on an entity itself that stands now."""
         record = await self._store.record(tenant, HOLD, entity_id)
-        return None if record is None else self._standing(record)
+        return None if record is None else self._in_force(record)
 
     async def holds_of(self, tenant: str, person: str) -> list[Hold]:
         """Return every hold on what is about a person, or on himself."""
@@ -57,7 +57,7 @@ class HeldGround(Ground):
         found = [await self.hold_on(tenant, one) for one in ids if one]
         return max((one.until_us for one in found if one is not None), default=0)
 
-    def _standing(self, record: Record) -> Hold | None:
+    def _in_force(self, record: Record) -> Hold | None:
         hold = read_hold(record)
         return hold if hold.until_us > self._clock.now_us() else None
 

@@ -40,14 +40,13 @@ class HoldingDoor(KeepingDoor, ForgettingDoor):
         BadRequestData: the end is past, too far away, or cannot be read; the reason is no number of a paper.
         """
         stored, thing, policy = await self._to_hold(act, entity_id)
-        if not _NUMBER.fullmatch(act.reason):
-            raise BadRequestData("reason: the number of the paper on which it was ordered, and nothing else.")
+        number = checked_number(act.reason)
         now_us, until_us = self._clock.now_us(), self.persons.end_us(until)
         if until_us is None or not now_us < until_us <= now_us + HELD_MAX_US:
             raise BadRequestData("until: a day or a moment to come, at most ten years away.")
         scope = next(iter(thing.scopes), "")
         persons = self._persons_of(stored)
-        hold = Hold(entity_id, thing.type, scope, persons, act.reason, act.who.id, now_us, until_us)
+        hold = Hold(entity_id, thing.type, scope, persons, number, act.who.id, now_us, until_us)
         await self._commit(
             self._change(
                 act,
@@ -101,7 +100,7 @@ class HoldingDoor(KeepingDoor, ForgettingDoor):
     async def _hold_over(self, tenant: str, entity_id: str) -> None:
         """Let go what was held until now; a hold that was prolonged meanwhile stays."""
         record = await self._store.record(tenant, HOLD, entity_id)
-        if record is not None and self._standing(record) is None:
+        if record is not None and self._in_force(record) is None:
             act = Act(KEEPER, "operation", tenant)
             await self._let_go(act, read_hold(record), "hold.ended", "")
 
@@ -137,3 +136,10 @@ class HoldingDoor(KeepingDoor, ForgettingDoor):
             policy=policy,
             reason=act.reason or hold.reason,
         )
+
+
+def checked_number(reason: str) -> str:
+    """Return a reason that is the number of a paper. Raises: BadRequestData: it is none, or more than that."""
+    if not _NUMBER.fullmatch(reason):
+        raise BadRequestData("reason: the number of the paper on which it was ordered, and nothing else.")
+    return reason
