@@ -1,7 +1,9 @@
 """What every test may use: the maps beside the repository, figures for the proof table, and settings of hypothesis."""
 
 import os
-from dataclasses import dataclass
+import re
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -22,10 +24,14 @@ def _shared() -> Path:
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what needs the maps where there are none, and say how to bring them; browsers come last.
+    """Skip what needs the maps where there are none, and say how to bring them; browsers come last; know hostile tests by
+    their numbers.
 
     Playwright keeps its event loop open to the end of the run, and no test after it could start a loop of its own.
     """
+    for item in items:
+        if number := _HOSTILE.fullmatch(item.path.name):
+            item.add_marker(pytest.mark.hostile(int(number[1])))
     items.sort(key=lambda item: "browser" in item.fixturenames or item.get_closest_marker("browser") is not None)
     if (_shared() / "data").is_dir():
         return
@@ -58,7 +64,50 @@ class Sum:
     kept: bool
 
 
+@dataclass
+class Hostile:
+    """What became of the tests of one number."""
+
+    about: str
+    outcomes: Counter = field(default_factory=Counter)
+
+    @property
+    def kept(self) -> bool:
+        """Whether each of them was run and passed."""
+        return set(self.outcomes) == {"passed"}
+
+
+_HOSTILE = re.compile(r"test_(\d\d)_\w+\.py")
 _SUMS = pytest.StashKey[list[Sum]]()
+_HOSTILES = pytest.StashKey[dict[int, Hostile]]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Note what became of a hostile test, for its line in the proof."""
+    report = yield
+    mark = item.get_closest_marker("hostile")
+    if mark is not None and (call.when == "call" or not report.passed):
+        lines = item.config.stash.setdefault(_HOSTILES, {})
+        about = " ".join((item.module.__doc__ or "").split()).partition(": ")[2].partition(". ")[0]
+        lines.setdefault(mark.args[0], Hostile(about.rstrip("."))).outcomes[report.outcome] += 1
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """Let a proof fail in which a hostile test was left out: it proves nothing."""
+    hostiles = session.config.stash.get(_HOSTILES, {})
+    if (
+        exitstatus == pytest.ExitCode.OK
+        and _is_proof(session.config)
+        and not all(one.kept for one in hostiles.values())
+    ):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _is_proof(config) -> bool:
+    return "hostile" in config.option.markexpr
 
 
 @pytest.fixture
@@ -75,7 +124,12 @@ def prove(request):
 
 def pytest_terminal_summary(terminalreporter, config):
     """Print the proof as one table."""
-    sums = config.stash.get(_SUMS, [])
+    sums = list(config.stash.get(_SUMS, []))
+    for number, one in sorted(config.stash.get(_HOSTILES, {}).items()) if _is_proof(config) else ():
+        count = sum(one.outcomes.values())
+        sums.append(
+            Sum(f"hostile {number:02}: {one.about}", f"{count} tests", f"{one.outcomes['passed']} passed", one.kept)
+        )
     if not sums:
         return
     terminalreporter.section("proof")
