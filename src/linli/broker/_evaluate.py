@@ -59,6 +59,8 @@ def wanted(query: Query, doc: Doc, created_us: int, modified_us: int, linked: Li
 
 
 def _holds(node: Node, judged: Judged, linked: Linked) -> bool:
+    if isinstance(node, TypeIs):
+        return node.name in judged.doc["type"] or node.name == "*"
     match node:
         case Compare():
             return _leads_to(node, judged, linked)
@@ -66,8 +68,6 @@ def _holds(node: Node, judged: Judged, linked: Linked) -> bool:
             return all(_holds(part, judged, linked) for part in parts)
         case Or(parts):
             return any(_holds(part, judged, linked) for part in parts)
-        case TypeIs(name):
-            return name == "*" or name in judged.doc["type"]
         case ScopeIs(levels):
             return any(_fits(levels, scope) for scope in judged.doc["scope"])
         case Exists(path, absent):

@@ -130,8 +130,10 @@ class Query:
         """Return the same query with another place."""
         if geo is self.geo:
             return self
-        placed = Query(self.types, self.ids, self.pattern, self.any_of, self.q, self.scopes, geo)
-        object.__setattr__(placed, "worked_out", self.worked_out)
+        placed, put = object.__new__(Query), object.__setattr__
+        for name in _SHARED:
+            put(placed, name, getattr(self, name))
+        put(placed, "geo", geo)
         return placed
 
     @property
@@ -161,6 +163,10 @@ class Query:
         """Return the attributes on which the answer depends."""
         geo = {self.geo.name} if self.geo else set()
         return frozenset(geo | {path.name for path in self.paths})
+
+
+#: what stays the same wherever a query looks
+_SHARED = ("types", "ids", "pattern", "any_of", "q", "scopes", "worked_out")
 
 
 def paths(node: Node | None) -> list[Path]:
