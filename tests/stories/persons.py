@@ -24,9 +24,11 @@ def a_resident(person: str, name: str) -> dict[str, Any]:
 class Person:
     """Somebody who is signed in and asks for pages and answers."""
 
-    def __init__(self, town: Town, person: str, role: str = "resident", *, strong: bool = False) -> None:
+    def __init__(
+        self, town: Town, person: str, role: str = "resident", *, strong: bool = False, scope: str = ""
+    ) -> None:
         self._line = DirectTransport(town.node.web)
-        self._town, self._who, self._strong = town, Principal(person, role, (scope_of(WEST),)), strong
+        self._town, self._who, self._strong = town, Principal(person, role, (scope or scope_of(WEST),)), strong
         self._token = ""
 
     async def ask(

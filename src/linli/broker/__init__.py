@@ -27,6 +27,7 @@ from ._keys import found_by
 from ._language import read_languages
 from ._log import Log
 from ._maps import EntityMap, Mapped, MapWish, read_keep_us, read_map_id
+from ._movements import Movement
 from ._names import full_name
 from ._order import Order, read_order
 from ._patterns import read_pattern
@@ -69,6 +70,7 @@ __all__ = [
     "Looks",
     "MapWish",
     "Mapped",
+    "Movement",
     "Node",
     "Order",
     "Page",

@@ -7,8 +7,8 @@ from ._context_door import ContextDoor
 from ._discovery import DiscoveryDoor
 from ._engines import EngineDoor
 from ._figures import FiguresDoor
-from ._holding import HoldingDoor
 from ._maps import MapDoor
+from ._movements import MovementsDoor
 from ._purging import PurgeDoor
 from ._unmasking import UnmaskingDoor
 from ._watching import WatchingDoor
@@ -16,7 +16,7 @@ from ._watching import WatchingDoor
 
 class Broker(
     WatchingDoor,
-    HoldingDoor,
+    MovementsDoor,
     PurgeDoor,
     DiscoveryDoor,
     EngineDoor,

@@ -49,7 +49,7 @@ class HeldGround(Ground):
         after = 0
         while page := await self._store.records(tenant, HOLD, after=after):
             after = page[-1].row
-            for one in filter(None, map(self._standing, page)):
+            for one in filter(None, map(self._in_force, page)):
                 yield one
 
     async def _held_until_us(self, tenant: str, ids: Iterable[str]) -> int:

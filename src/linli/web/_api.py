@@ -21,6 +21,7 @@ from ._doors import Doors
 from ._front import FrontDesk
 from ._live import Wish
 from ._people import demo_only, principal_of
+from ._sign_in import browser_of
 
 LIMIT_MAX = 1000
 Handler = Callable[[Request], Awaitable[Response]]
@@ -96,8 +97,9 @@ class Api:
         """Sign in as a made-up person."""
         demo_only(self._doors.asking.sign_in)
         body = await body_of(request)
-        who = await principal_of(self._doors.broker, _text(body, "person", 200))
-        token = await self._doors.asking.identity.logins.open(who, "demo", AT_HOME, strong=True)
+        who = await principal_of(self._doors.broker, _text(body, "person", 200), self._doors.people)
+        logins = self._doors.asking.identity.logins
+        token = await logins.open(who, "demo", AT_HOME, strong=True, on=browser_of(request))
         return signed_in(
             request, answer({"token": token, "id": who.id, "role": who.role, "name": who.name}), token, AT_HOME
         )

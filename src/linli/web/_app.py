@@ -13,6 +13,7 @@ from ._entrance import Entrance
 from ._front import FrontDesk
 from ._holds import Holds
 from ._looked import Looked
+from ._movements import Movements
 from ._my_data import MyData
 from ._ngsild import NgsiLd
 from ._openapi import described
@@ -34,6 +35,7 @@ class WebApp(Entrance):
                 *MyData(doors).routes(),
                 *Unmask(doors).routes(),
                 *Holds(doors).routes(),
+                *Movements(doors).routes(),
                 *doors.health.routes(),
                 Route("/openapi.json", described, methods=["GET"]),
                 *page_routes(FrontDesk(doors)),

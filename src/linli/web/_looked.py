@@ -30,7 +30,11 @@ PAGE = 50
 SEQ_MAX = 2**53
 #: what is done with somebody's data, and has words of its own on the page
 ACTIONS = frozenset(
-    {"read", "list", "live", "notify", "unmask", "hold", "released", "ended", "export", "erase", "movement"}
+    [
+        *("read", "list", "live", "notify", "unmask", "export", "erase"),
+        *("hold", "released", "ended"),
+        *("movement", "asked", "approved", "over"),
+    ]
 )
 
 
@@ -108,8 +112,14 @@ class Looked:
             "role": lists["role"].codes.get(look.role, {}).get(language, look.role),
             "purpose": lists["purpose"].codes.get(look.purpose, {}).get(language, look.purpose),
             "types": comma.join(one.title[language] for one in types if one is not None),
-            "action": said if (said := look.action.rpartition(".")[2]) in ACTIONS else "other",
+            "action": _word_of(look.action),
         }
+
+
+def _word_of(action: str) -> str:
+    """Return under which words an action stands on the page: "hold.ended" under "ended"."""
+    room, _, step = action.rpartition(".")
+    return step if step in ACTIONS and room in ("", "hold", "movement") else "other"
 
 
 def _as_json(look: Look) -> dict[str, Any]:

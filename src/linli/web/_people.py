@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from linli.base import Clock, type_of_urn
@@ -26,8 +26,8 @@ class Person:
     text: dict[str, str] = field(default_factory=dict)
 
 
-async def principal_of(broker: Broker, person_id: str) -> Principal:
-    """Return the principal behind the id of a made-up person.
+async def principal_of(broker: Broker, person_id: str, people: Sequence[Person] = ()) -> Principal:
+    """Return the principal behind the id of a made-up person; `people`: the one-click list, which names who works here.
 
     `operator`; `worker:<Area id>`; `official:<Area id>`; `<role of staff>:<Area, Gate or Provider id>`;
     `guardian:<Resident id>`; the id of a Helper or of a Resident.
@@ -41,7 +41,8 @@ async def principal_of(broker: Broker, person_id: str) -> Principal:
         place = await _existing(broker, place_id)
         gates = (place.id,) if place.type == "Gate" else ()
         organisation = place.id if place.type == "Provider" else ""
-        return Principal(person_id, role, place.scopes, name=kind, gates=gates, organisation=organisation)
+        name = next((one.name for one in people if one.id == person_id), kind)
+        return Principal(person_id, role, place.scopes, name=name, gates=gates, organisation=organisation)
     own_id = place_id if role == "guardian" else person_id
     if type_of_urn(own_id) not in ("Helper", "Resident"):
         raise BadRequestData("person: take an id from GET /api/people.")

@@ -269,7 +269,8 @@ class SignInPages:
         """Sign in as a made-up person of the demo."""
         demo_only(self._at.doors.asking.sign_in)
         try:
-            who = await principal_of(self._at.doors.broker, (await form_of(request)).get("person", ""))
+            doors, said = self._at.doors, (await form_of(request)).get("person", "")
+            who = await principal_of(doors.broker, said, doors.people)
         except LinliError as error:
             return await self._begin(request, error)
         token = await self._at.identity.logins.open(who, "demo", AT_HOME, strong=True, on=browser_of(request))

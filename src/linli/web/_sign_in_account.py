@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from linli.base import to_wire_time, type_of_urn
 from linli.base.errors import BadRequestData, LinliError, NotAllowed, ResourceNotFound, SignInNeeded
-from linli.trust import OWN, STAFF, Account, Login, Principal, Somebody
+from linli.trust import OWN, STAFF, Account, Act, Login, Principal, Somebody, Thing
 
 from ._pages import form_of
 from ._sign_in import Threshold, origin_of, role_words, to_sign_in
@@ -76,8 +76,13 @@ class AccountPages:
             "may_invite": self._at.may_grant(request, "clerk"),
             "may_card": self._at.may_grant(request, "resident"),
             "may_device": self._at.may_grant(request, "device"),
+            "may_movements": self._may_list(act, "MovementQuery"),
         }
         return await self._at.show(request, "account.html", facts, fault=fault)
+
+    def _may_list(self, act: Act, type_name: str) -> bool:
+        allow = self._at.doors.allow
+        return allow.allows(act, "list", Thing(type_name, act.who.scopes)).ok
 
     async def _logins(self, login: Login | None) -> list[Login]:
         if login is None:
