@@ -102,6 +102,9 @@ def _instance_checker(one: Attribute, *, strict: bool) -> Checker:
             return not_kind
         if member not in said:
             return no_member
+        return _within(member, value(said[member])) if len(said) == 2 else whole(said)
+
+    def whole(said: Mapping[str, Any]) -> Wrong | None:
         if (observed := said.get("observedAt")) is not None and (wrong := datetime_wrong(observed)) is not None:
             return wrong._replace(at=".observedAt")
         if (given := said.get("unitCode")) is not None and given != unit:
