@@ -391,23 +391,21 @@ def test_4_5_7_in_the_simplified_form_the_null_stands_alone() -> None:
 @pytest.mark.parametrize(
     ("trigger", "notification", "members"),
     [
-        ("entityDeleted", {}, {"id", "type", "deletedAt"}),
-        ("entityDeleted", {"sysAttrs": True}, {"id", "type", "deletedAt", "createdAt", "modifiedAt"}),
-        ("entityDeleted", {"showChanges": True}, {"id", "type", "deletedAt", "speed", "colour"}),
-        ("attributeDeleted", {}, {"id", "type", "deletedAt", "speed", "colour"}),
-        ("entityDeleted", {"pick": ["id"]}, {"id", "deletedAt"}),
+        ("entityDeleted", {}, "id type deletedAt"),
+        ("entityDeleted", {"sysAttrs": True}, "id type deletedAt createdAt modifiedAt"),
+        ("entityDeleted", {"showChanges": True}, "id type deletedAt speed colour"),
+        ("attributeDeleted", {}, "id type deletedAt speed colour"),
+        ("entityDeleted", {"pick": ["id"]}, "id deletedAt"),
     ],
     ids=str,
 )
-def test_5_8_6_of_a_deleted_entity_little_is_said(
-    trigger: str, notification: dict[str, Any], members: set[str]
-) -> None:
+def test_5_8_6_of_a_deleted_entity_little_is_said(trigger: str, notification: dict[str, Any], members: str) -> None:
     async def story(node: Scene) -> None:
         await do(node, "create")
         await node.subscribe(notification, notificationTrigger=[trigger])
         await do(node, "delete")
         ((told,),) = await node.data(1)
-        assert told.keys() == members
+        assert told.keys() == set(members.split())
         if "showChanges" in notification:
             assert told["colour"] == {"type": "Property", "value": NULL, "previousValue": "red"}
 
