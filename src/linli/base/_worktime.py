@@ -28,9 +28,10 @@ _ELAPSED_US = {"min": MINUTE_US, "h": 60 * MINUTE_US, "d": 24 * 60 * MINUTE_US}
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A due moment; `provisional`: a year in it is not known to the calendar yet."""
+    """A due moment and the limit behind it; `provisional`: a year in it is not known to the calendar yet."""
 
     at_us: int
+    limit: str
     provisional: bool = False
 
 
@@ -55,8 +56,9 @@ class WorkTime:
             raise ValueError(f"{limit!r}: a number and min, h, d, wh or wd (whole days), like 4 wh.")
         amount, unit = float(match[1]), match[2]
         if unit in _ELAPSED_US:
-            return Due(from_us + round(amount * _ELAPSED_US[unit]))
-        return self._after_hours(from_us, amount) if unit == "wh" else self._after_days(from_us, int(amount))
+            return Due(from_us + round(amount * _ELAPSED_US[unit]), limit)
+        at_us, known = self._after_hours(from_us, amount) if unit == "wh" else self._after_days(from_us, int(amount))
+        return Due(at_us, limit, not known)
 
     def is_working(self, day: date) -> bool:
         """Tell whether people work on a day."""
@@ -71,17 +73,17 @@ class WorkTime:
                 return datetime.combine(moved, time(start // 60, start % 60)) if opening else moved
         return moment
 
-    def _after_hours(self, from_us: int, hours: float) -> Due:
+    def _after_hours(self, from_us: int, hours: float) -> tuple[int, bool]:
         left = timedelta(hours=hours)
         known = True
         for start, end, sure in self._spans(from_us):
             known = known and sure
             if end - start >= left:
-                return Due(_us(start + left), not known)
+                return _us(start + left), known
             left -= end - start
         raise ValueError("There is too little working time in this calendar.")
 
-    def _after_days(self, from_us: int, days: int) -> Due:
+    def _after_days(self, from_us: int, days: int) -> tuple[int, bool]:
         known, begun = True, None
         for _, end, sure in self._spans(from_us):
             known = known and sure
@@ -91,7 +93,7 @@ class WorkTime:
             elif day != last:
                 last, days = day, days - 1
             if days <= 0 and self._closes(end):
-                return Due(_us(end), not known)
+                return _us(end), known
         raise ValueError("There are too few working days in this calendar.")
 
     def _spans(self, from_us: int) -> Iterator[tuple[datetime, datetime, bool]]:

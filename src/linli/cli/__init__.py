@@ -1,4 +1,4 @@
-"""cli: the command `linli`: serve, init, demo, check, vocab, circle, doctor, settings, db, audit, person, trust.
+"""cli: the command `linli`: serve, init, demo, check, vocab, circle, doctor, settings, db, audit, pack, person, trust.
 
 Every error ends in one line with a way out.
 

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from linli import __version__
 from linli.base.errors import StartError
 
-from . import _audit, _check, _circle, _clients, _db, _doctor, _init, _person, _serve, _trust, _vocab
+from . import _audit, _check, _circle, _clients, _db, _doctor, _init, _pack, _person, _serve, _trust, _vocab
 from ._words import PORT_MAX, above_zero, node_words, whole
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no other name for what add_subparsers returns
@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     _audit.add(commands)
     _check.add(commands)
     _clients.add(commands)
+    _pack.add(commands)
     _person.add(commands)
     _trust.add(commands)
     _vocab.add(commands)

@@ -1,13 +1,39 @@
 """packs: reads and checks service packs, the data that says which services there are and how fast they must come.
 
-A pack is a folder with `pack.toml`; its form is checked key by key, then its rules, then its scenarios, and a wrong pack
-is refused whole with every fault and its place. What is right becomes the kinds, skills and urgent words that dispatch
-asks for, and stands as ServiceKind entities for everybody to read (`publish`). packs never runs code from a pack, never
-decides about a call, and never touches the store.
+A pack is a folder with `pack.toml`; its form is checked key by key, then its rules, then what stands beside it, and a
+wrong pack is refused whole with every fault, its line and its place. What is right becomes the kinds, skills and urgent
+words that dispatch asks for, with other figures where an area has some, and stands as ServiceKind entities for everybody
+to read (`publish`). A call keeps the exact version it began with. What recurs is placed by `Planner` when it falls due.
+A pack is tried on the real engine in memory (`play`, `simulate`), understood (`hear`) and described (`page_of`).
+packs never runs code from a pack, never decides about a call, and never writes but through dispatch and broker.
 """
 
-from ._packs import BUILTIN, Pack, Packs, load_pack, read_urgent_words
+from ._hearing import Heard, hear
+from ._kept import Kept
+from ._packs import BUILTIN, Pack, Packs, Sources, load_pack, read_urgent_words
+from ._page import page_of, simulated_table
 from ._publish import publish
+from ._simulate import simulate
 from ._stage import play
+from ._starting import new_pack, with_answers
+from ._stories import story_files
 
-__all__ = ["BUILTIN", "Pack", "Packs", "load_pack", "play", "publish", "read_urgent_words"]
+__all__ = [
+    "BUILTIN",
+    "Heard",
+    "Kept",
+    "Pack",
+    "Packs",
+    "Sources",
+    "hear",
+    "load_pack",
+    "new_pack",
+    "page_of",
+    "play",
+    "publish",
+    "read_urgent_words",
+    "simulate",
+    "simulated_table",
+    "story_files",
+    "with_answers",
+]

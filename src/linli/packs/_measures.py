@@ -31,20 +31,25 @@ def measures_of(call: Mapping[str, Any]) -> dict[str, Any]:
     times = {
         name: (from_wire_time(call[attr]) - begun_us) / SECOND_US for name, attr in _MOMENTS.items() if call.get(attr)
     }
-    return times | {
-        "state": snake_key(call["state"]),
-        "urgency": call["urgency"],
-        "level": call.get("escalationLevel") or 0,
-        "offers": len(call.get("offers") or []),
-        "declines": sum(row["what"] == "declined" for row in rows),
-        "presses": call.get("presses") or 1,
-        "reopened": call.get("reopened") or 0,
-        "rating": call.get("rating") or 0,
-        "by_timeout": bool(call.get("byTimeout")),
-        "crossing": bool(call.get("crossing")),
-        "mouth": call["mouth"],
-        "late": any(row["what"] == "late" for row in rows),
-    }
+    told = [times[name] for name in ("ack_s", "accept_s") if name in times]  # whoever accepts has heard of it
+    return (
+        times
+        | ({"ack_s": min(told)} if told else {})
+        | {
+            "state": snake_key(call["state"]),
+            "urgency": call["urgency"],
+            "level": call.get("escalationLevel") or 0,
+            "offers": len(call.get("offers") or []),
+            "declines": sum(row["what"] == "declined" for row in rows),
+            "presses": call.get("presses") or 1,
+            "reopened": call.get("reopened") or 0,
+            "rating": call.get("rating") or 0,
+            "by_timeout": bool(call.get("byTimeout")),
+            "crossing": bool(call.get("crossing")),
+            "mouth": call["mouth"],
+            "late": any(row["what"] == "late" for row in rows),
+        }
+    )
 
 
 def kpi_share(kpi: KpiForm, calls: Sequence[tuple[str, Mapping[str, Any]]]) -> tuple[int, int]:

@@ -61,7 +61,10 @@ class Pack:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where packs come from, to be read again. `folders`: folders of packs beside the built-in ones."""
+    """Where packs come from, to be read again.
+
+    `folders`: folders of packs beside the built-in ones; `one_by_one`: packs, each of which stands in for one of its key.
+    """
 
     folders: tuple[Path, ...] = ()
     off: frozenset[str] = frozenset()
@@ -69,6 +72,7 @@ class Sources:
     overrides: Path | None = None
     work: WorkTime = field(default_factory=WorkTime)
     installed: bool = True
+    one_by_one: tuple[Path, ...] = ()
 
     def pack_folders(self) -> list[Path]:
         """Return all folders of packs. Raises: BadPack: a folder is missing, or a name in `off` is no pack."""
@@ -78,7 +82,9 @@ class Sources:
         unknown = sorted(self.off - {folder.name for folder in found})
         if unknown:
             raise BadPack(f"packs.off: there is no pack {', '.join(unknown)}.")
-        return [folder for folder in found if folder.name not in self.off]
+        named = {folder.name: folder for folder in self.one_by_one}
+        kept = [folder for folder in found if folder.name not in self.off and folder.name not in named]
+        return kept + list(named.values())
 
     def signature(self) -> int:
         """Return a number that changes when a file of a pack changes."""
@@ -123,12 +129,15 @@ class Packs:
         builtin: bool = True,
         overrides: Path | None = None,
         work: WorkTime | None = None,
+        one_by_one: Sequence[Path] = (),
     ) -> Packs:
         """Read the built-in packs, the installed ones and those in `folders`, one folder a pack, but none that is `off`.
 
         Raises: BadPack: a pack is wrong, with every fault and its place; or `off` names no pack.
         """
-        sources = Sources(tuple(folders), frozenset(off), builtin, overrides, work or WorkTime(), installed=builtin)
+        own = tuple(one_by_one)
+        work = work or WorkTime()
+        sources = Sources(tuple(folders), frozenset(off), builtin, overrides, work, installed=builtin, one_by_one=own)
         return cls.read(sources)
 
     @classmethod
