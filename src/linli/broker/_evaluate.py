@@ -28,6 +28,9 @@ _ORDER: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
+_NUMBERS = frozenset((int, float))
+
+
 class Judged(NamedTuple):
     """An entity as it is judged: its document, as far as the asker's filters may touch it, and the store's times."""
 
@@ -75,6 +78,14 @@ def _holds(node: Node, judged: Judged, linked: Linked) -> bool:
 
 
 def _leads_to(node: Compare, judged: Judged, linked: Linked) -> bool:
+    path = node.path
+    if node.op in _ORDER and node.values[0].shape == "number" and not (path.subs or path.keys or path.beyond):
+        instances = judged.doc["attrs"].get(path.name, ())
+        if len(instances) == 1 and path.said not in TIMES:
+            instance = instances[0]
+            value = instance.get("value")
+            if instance["type"] == "Property" and type(value) in _NUMBERS:  # as most values are that are compared so
+                return _ORDER[node.op](value, node.values[0].plain)
     for target in targets(node.path, judged, linked):  # noqa: SIM110 - asked for every candidate of every search
         if _compares(node, target):
             return True

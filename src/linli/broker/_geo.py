@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 import orjson
@@ -51,8 +50,7 @@ _ELLIPSE_DEG = 2.0
 _ROUNDS = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Geo:
+class Geo(NamedTuple):
     """A place under `name` has this relation to the one that is asked for; near: at most `max_m` or at least `min_m`
     away, metres.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from linli.base.errors import BadRequestData
@@ -41,11 +41,17 @@ class Projection:
     languages: Languages | None = None
     datasets: frozenset[str] = _NONE
     place: str | None = None
+    #: whether every entity is shown, whatever it has
+    whole: bool = field(init=False, compare=False)
+    #: whether instances that say nothing but their value are shown as they stand
+    plain: bool = field(init=False, compare=False)
 
-    @property
-    def whole(self) -> bool:
-        """Whether every entity is shown, whatever it has."""
-        return not (self.attrs or self.pick or self.omit)
+    def __post_init__(self) -> None:
+        """Work out at once what is asked for each entity."""
+        whole = not (self.attrs or self.pick or self.omit)
+        changed = self.simplified or self.sys_attrs or self.concise or self.datasets or self.place is not None
+        object.__setattr__(self, "whole", whole)
+        object.__setattr__(self, "plain", whole and not changed)
 
     @property
     def hops(self) -> int:
@@ -68,9 +74,11 @@ class Projection:
 
     def fits(self, doc: Doc) -> bool:
         """Tell whether anything is left of an entity."""
+        if self.whole:
+            return True
         if self.attrs:
             return not self.attrs.isdisjoint(doc["attrs"])
-        if self.whole or self.shows("id") or self.shows("type"):
+        if self.shows("id") or self.shows("type"):
             return True
         return any(map(self.shows, doc["attrs"])) or (bool(doc["scope"]) and self.shows("scope"))
 

@@ -320,7 +320,8 @@ class ReadingDoor(AuditingDoor):
     def _check_asked(self, act: Act, hit: _Hit, projection: Projection) -> Doc:
         """Return the document as it is shown. Raises: PurposeMissing, NotAllowed."""
         seen = self._seen(act, hit)
-        self._sight.check_asked(act, seen, projection.asked(), projection.omit)
+        if seen.withheld:
+            self._sight.check_asked(act, seen, projection.asked(), projection.omit)
         return seen.shown
 
     def _body(self, act: Act, hit: _Hit, terms: Terms, projection: Projection) -> bytes:

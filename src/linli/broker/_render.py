@@ -51,6 +51,12 @@ def rendered(
             if at_us is not None and name not in projection.omit:
                 entity[name] = to_wire_time(at_us)
     writer = _Writer(terms, projection, created_us, children)
+    if projection.plain and not children:
+        for name, instances in doc["attrs"].items():
+            first = instances[0]
+            plain = len(instances) == 1 and len(first) == _PLAIN_MEMBERS and first["type"] in _AS_IT_STANDS
+            entity[terms.term(name)] = first if plain else writer.attribute(name, instances)
+        return entity
     for name, instances in doc["attrs"].items():
         shown = _of_datasets(instances, projection) if whole or projection.shows(name) else []
         if shown:

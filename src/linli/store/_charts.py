@@ -112,7 +112,7 @@ class _Chart:
         for look in find.looks:
             if not look.texts:
                 numbers, low, high = self._numbers[self.kind.wheres.index(_where(look))], look.low, look.high
-                found = [row for row in found if low <= numbers[row] <= high or numbers[row] == inf]
+                found = [row for row in found if low <= (number := numbers[row]) <= high or number == inf]
         lons, lats = self._lons, self._lats
         if find.ellipse is not None:
             lon, lat, wide, high = find.ellipse

@@ -80,7 +80,7 @@ class SqliteStore(SqlReads):
         self._reader = reader
         self._shelf = shelf
         self._charts = charts
-        self._among: dict[tuple[str, Find], Query] = {}
+        self._among: dict[tuple[Any, ...], Query] = {}
         self._heads = Heads(self._load_head)
         self._writing = writing
         self._writer: Writer
@@ -220,12 +220,13 @@ class SqliteStore(SqlReads):
 
     def _listed(self, tenant: str, find: Find, rows: list[int], limit: int) -> list[Stored]:
         """Return the first that are wanted of some rows, whose numbers and places were looked at."""
-        asked = find._replace(box=None, ellipse=None, looks=tuple([look for look in find.looks if look.texts]))
-        query = self._among.get((tenant, asked))
+        texts = tuple([look for look in find.looks if look.texts])
+        form = (tenant, find.types, find.scopes, texts)
+        query = self._among.get(form)
         if query is None:
             if len(self._among) >= _FORMS_MAX:
                 self._among.clear()
-            query = self._among[tenant, asked] = self._finder.among(tenant, asked)
+            query = self._among[form] = self._finder.among(tenant, Find(find.types, scopes=find.scopes, looks=texts))
         sql, values = query
         found: list[Stored] = []
         for at in range(0, len(rows), max(limit, 1)):

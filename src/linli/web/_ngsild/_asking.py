@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from linli.base import write_json
 from linli.base.errors import BadRequestData, InvalidRequest
@@ -53,8 +53,7 @@ _LIMIT_DEFAULT, _OFFSET_MAX = 20, 10_000_000
 Said = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """Which entities, how they are shown, in which order, and with what they are linked to."""
 
     query: Query
