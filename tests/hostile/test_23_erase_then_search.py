@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from linli.trust import Act, Principal, is_receipt
 NAME, PHONE, NUMBER = "欧阳示例甲", "13800005678", "990101194801010014"
 NEEDLES = [text.encode() for text in (NAME, PHONE, NUMBER, "+86" + PHONE, "gas tap is open")]
 NEEDLES += [NAME.encode("unicode_escape"), NAME.encode("utf-16-le")]
+#: length of the pieces in which sealed text is searched for: short, for it is cut where a page of the file ends
+PIECE = 24
 PERSON = "urn:ngsi-ld:Resident:990101000000:01JTESTRES1DENT00000000001"
 VISIT = "urn:ngsi-ld:Visit:990101000000:01JTESTV1S1T00000000000001"
 SELF = Act(Principal(PERSON, "resident", (scope_of(WEST),)), "registry")
@@ -155,6 +158,34 @@ async def listens(town: Town) -> None:
     client = await town.stranger.sign_in(PERSON)
     async for _ in client.live():
         pass
+
+
+def sealed_of_him(data: Path) -> list[bytes]:
+    """Return pieces of what stands of him in the database, sealed as it is: of the register and of the visit."""
+    with closing(sqlite3.connect(f"file:{data / 'linli.db'}?mode=ro", uri=True)) as database:
+        docs = [row[0] for row in database.execute("SELECT doc FROM entity WHERE id IN (?, ?)", (PERSON, VISIT))]
+    sealed = [one for doc in docs for one in re.findall(rb"~aes[|][^|]+[|]([\w+/=-]{200,})", doc)]
+    return [one[at : at + PIECE] for one in sealed for at in range(0, len(one) - PIECE, PIECE)]
+
+
+def lying_in(files: list[Path], pieces: list[bytes]) -> list[bytes]:
+    texts = [file.read_bytes() for file in files if file.exists()]
+    return [one for one in pieces if any(one in text for text in texts)]
+
+
+def test_even_what_was_sealed_of_him_is_written_over_in_the_database_and_its_journal(tmp_path: Path) -> None:
+    async def story() -> None:
+        data, receiver = tmp_path / "data", await Receiver().start()
+        async with a_town_of(data) as town:
+            await he_lives(town, receiver)
+            files = [data / "linli.db", data / "linli.db-wal"]
+            pieces = lying_in(files, sealed_of_him(data))
+            assert len(pieces) > 20, "the search finds them before"
+            await town.node.broker.erase(SELF, PERSON)
+            assert lying_in(files, pieces) == []
+        await receiver.stop()
+
+    asyncio.run(story())
 
 
 def test_yesterdays_backup_does_not_bring_him_back(tmp_path: Path) -> None:

@@ -276,7 +276,7 @@ class ForgettingDoor(HeldGround, BelongingsDoor, ChangingDoor):
         )
         records = (PutRecord(RECEIPT, number, orjson.dumps(receipt)), DropRecord(WISH, number, record.version))
         row = self._person_row(act, "erase", person)
-        await self._commit(self._change(act, records=records, drop_timers=((person, ERASE),), audit=(row,)))
+        await self._commit(self._change(act, records=records, drop_timers=((person, ERASE),), audit=(row,), scrub=True))
 
 
 def _left(instance: dict[str, Any], person: str) -> dict[str, Any] | None:

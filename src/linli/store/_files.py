@@ -30,6 +30,7 @@ PRAGMA journal_mode=WAL;
 PRAGMA synchronous={sync};
 PRAGMA wal_autocheckpoint=0;
 PRAGMA journal_size_limit=67108864;
+PRAGMA secure_delete=ON;
 """
 
 

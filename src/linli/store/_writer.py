@@ -31,6 +31,9 @@ from ._ledger import Ledger
 from ._pen import Pen
 from ._tasks import Audience, Batch, Claim, Outcome, Task, TransactionLost, answer, take
 
+#: how long the writer waits for others, as its file is opened with; and for readers, while others wait for it
+_WAIT_MS, _SCRUB_WAIT_MS = 10_000, 200
+
 _log = structlog.get_logger("linli.store")
 
 
@@ -53,6 +56,7 @@ class Writer:
         self._limits = limits
         self._audience = audience
         self._wal_pages = 0
+        self._unscrubbed = False
         connection.set_wal_hook(self._count_pages)
         self._pending: deque[Task] = deque()
         self._closing = False
@@ -102,6 +106,21 @@ class Writer:
         except apsw.Error as error:
             self._trouble(error, "store.checkpoint.failed")
 
+    def _scrub(self) -> None:
+        """Move all of the WAL and empty its file: deleted rows stand in it still, while the database has zeros for them.
+
+        Who reads an old state, as a backup does, stands in the way; then it is tried again after the next commit.
+        """
+        self._connection.set_busy_timeout(_SCRUB_WAIT_MS)
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._unscrubbed = False
+        except apsw.Error as error:
+            self._unscrubbed = True
+            _log.warning("store.scrub.waits", reason=str(error))
+        finally:
+            self._connection.set_busy_timeout(_WAIT_MS)
+
     def _file(self) -> None:
         """File history; a failure costs only time, for what is not filed can be read all the same."""
         try:
@@ -126,6 +145,8 @@ class Writer:
                     self._settle([task])
                 return
             batch = Batch([(task, self._failure(lost.__cause__)) for task in tasks])
+        if self._unscrubbed or any(isinstance(task.work, Change) and task.work.scrub for task in tasks):
+            self._scrub()
         # A loop that is closed has nobody left who waits.
         with suppress(RuntimeError):
             tasks[0].future.get_loop().call_soon_threadsafe(self._answer, batch)
