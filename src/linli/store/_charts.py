@@ -162,6 +162,11 @@ class Charts:
         self._filling: threading.Thread | None = None
         self._closing = False
 
+    @property
+    def is_filling(self) -> bool:
+        """Whether one is being made."""
+        return self._filling is not None
+
     def rows(self, tenant: str, find: Find) -> list[int] | None:
         """Return the rows that a search by place may want, in no order; None where no chart can say."""
         if find.box is None or len(find.types) != 1 or find.ids or find.keys:

@@ -131,6 +131,11 @@ class SqliteStore(SqlReads):
         """Why the disk refused the last commit. See Store."""
         return self._writer.trouble
 
+    @property
+    def is_charting(self) -> bool:
+        """Whether a chart is being made: searches by place are slower until it is whole."""
+        return self._charts.is_filling
+
     async def commit(self, change: Change) -> Committed:
         """Write it all or nothing; return only when it is durable. See Store."""
         checked(change)
