@@ -119,6 +119,29 @@ def test_26_a_resident_signs_in_by_a_code_and_sees_where(told) -> None:
     told(story)
 
 
+def test_26_a_new_sign_in_has_a_new_word_and_ends_the_one_before(told) -> None:
+    async def story(house: House) -> None:
+        async with house.browser() as phone:
+            words = []
+            for _ in range(2):
+                assert (await enter(phone, handle_in(await ask(phone)), await house.code())).status_code == 303
+                words.append(phone.cookies["linli_login"])
+                house.later(61)
+            assert words[0] != words[1]
+            assert (await phone.get("/api/me")).json()["role"] == "resident"
+        async with house.browser() as other:
+            old = {"cookie": f"linli_login={words[0]}"}
+            assert (await other.get("/api/me", headers=old)).json()["role"] == "caller"
+            asked = handle_in(await ask(other))
+            form = {"phone": PHONE, "handle": asked, "code": await house.code()}
+            chosen = {"cookie": "linli_login=chosen-by-somebody-else"}
+            entered = await other.post("/sign-in/code/check", data=form, headers=chosen)
+            assert entered.status_code == 303
+            assert other.cookies["linli_login"] not in ("chosen-by-somebody-else", *words)
+
+    told(story)
+
+
 def test_26_a_stranger_who_asks_for_codes_all_day_leaves_the_resident_his_own(told) -> None:
     async def story(house: House) -> None:
         async with house.browser() as phone:

@@ -221,6 +221,9 @@ def test_an_app_is_let_in_on_a_page_that_may_lead_to_it_and_to_nobody_else(tmp_p
         assert "error=access_denied" in no.headers["location"]
         yes = await person.post("/oauth/authorize", data={**asked, "say": "yes"})
         assert yes.headers["location"].startswith("https://app.example/back?code=")
+        again = await person.get("/oauth/authorize", params=asked)
+        assert again.status_code == 200, "whoever said yes once is asked again the next time"
+        assert "Notes &amp; more" in again.text
         elsewhere = await person.get("/oauth/authorize", params={**asked, "redirect_uri": "https://evil.example"})
         assert elsewhere.status_code == 400
 
