@@ -1,4 +1,4 @@
-"""Charts: where the entities of a type lie, and numbers of theirs that are asked for, kept in memory by row.
+"""Charts: where the entities of a type lie, and numbers of theirs that are asked for, kept in memory cell by cell.
 
 Most searches by place want few of many: a chart says at once which rows those are, so that only they are read. It is
 begun when a type was searched by place many times, filled from the file by a thread of its own, and in use when it is
@@ -36,6 +36,7 @@ _SPARE_ROWS = 4096
 _CELL_DEG = 0.01
 _CELLS_MAX, _ROWS_MAX = 1024, 20_000
 _BANDS = 1 << 20
+_NOWHERE = -(1 << 62)
 #: whatever is no point is looked at for every search: of so many at most
 _WIDE_MAX = 256
 #: whole numbers below this are the same as floats
@@ -62,20 +63,24 @@ Mark = tuple[int, Box | None, tuple[float, ...]]
 
 
 class _Chart:
-    """`heard`: rows of which a commit was heard while it was being filled; None when it is whole."""
+    """`heard`: rows of which a commit was heard while it was being filled; None when it is whole.
+
+    A cell holds its marks one after the other, each as row, lon, lat and numbers: what is looked at together lies together.
+    """
 
     def __init__(self, kind: Kind) -> None:
         self.kind = kind
         self.heard: set[int] | None = set()
-        self._lons, self._lats = array("d"), array("d")
-        self._numbers = [array("d") for _ in kind.wheres]
-        self._cells: dict[int, array[int]] = {}
+        self._width = 3 + len(kind.wheres)
+        self._cells: dict[int, array[float]] = {}
+        #: the cell of each row
+        self._cell_of = array("q")
         self._wide: dict[int, Box] = {}
 
     @property
     def bytes(self) -> int:
         """About how much memory is in use."""
-        return len(self._lons) * 8 * (3 + len(self._numbers)) + len(self._cells) * _CELL_BYTES
+        return len(self._cell_of) * 8 * (1 + self._width) + len(self._cells) * _CELL_BYTES
 
     @property
     def is_fit(self) -> bool:
@@ -85,68 +90,66 @@ class _Chart:
     def put(self, mark: Mark) -> None:
         """Take where an entity lies now, and its numbers."""
         row, box, numbers = mark
-        if row >= len(self._lons):
-            more = array("d", [nan]) * (row + _SPARE_ROWS - len(self._lons))
-            for kept in (self._lons, self._lats, *self._numbers):
-                kept.extend(more)
-        for kept, number in zip(self._numbers, numbers, strict=True):
-            kept[row] = number
-        if box is not None and box[:2] != box[2:]:
-            self._move(row, nan, nan)
+        self.drop(row)
+        if box is None:
+            return
+        lon, lat = box[:2]
+        if box[2:] != (lon, lat):
             self._wide[row] = box
-        else:
-            self._wide.pop(row, None)
-            self._move(row, *(box[:2] if box else (nan, nan)))
+            return
+        if row >= len(self._cell_of):
+            self._cell_of.extend(array("q", (_NOWHERE,)) * (row + _SPARE_ROWS - len(self._cell_of)))
+        cell = self._cell_of[row] = floor(lon / _CELL_DEG) * _BANDS + floor(lat / _CELL_DEG)
+        self._cells.setdefault(cell, array("d")).extend((row, lon, lat, *numbers))
 
     def drop(self, row: int) -> None:
-        """Hear that an entity is gone, or of another type now."""
-        if row < len(self._lons):
-            self.put((row, None, (nan,) * len(self._numbers)))
+        """Hear that an entity is gone, or of another type now, or elsewhere."""
+        self._wide.pop(row, None)
+        cell = self._cell_of[row] if row < len(self._cell_of) else _NOWHERE
+        if cell == _NOWHERE:
+            return
+        self._cell_of[row] = _NOWHERE
+        marks = self._cells[cell]
+        at = marks[:: self._width].index(row) * self._width
+        del marks[at : at + self._width]
+        if not marks:
+            del self._cells[cell]
 
     def rows(self, find: Find) -> list[int] | None:
         """Return the rows that a search may want; None when there are too many to look at."""
         assert find.box is not None  # noqa: S101 - only such searches are asked of a chart
-        found = self._near(find.box)
-        if found is None:
+        near = self._near(find.box)
+        if near is None:
             return None
-        for look in find.looks:
-            if not look.texts:
-                numbers, low, high = self._numbers[self.kind.wheres.index(_where(look))], look.low, look.high
-                found = [row for row in found if low <= (number := numbers[row]) <= high or number == inf]
-        lons, lats = self._lons, self._lats
+        marks = [*zip(*[near[part :: self._width] for part in range(self._width)], strict=True)]
+        looks = [look for look in find.looks if not look.texts]
+        for part, look in enumerate(looks, 3):
+            low, high = look.low, look.high
+            marks = [mark for mark in marks if low <= (number := mark[part]) <= high or number == inf]
         if find.ellipse is not None:
             lon, lat, wide, high = find.ellipse
-            within = [row for row in found if ((lons[row] - lon) / wide) ** 2 + ((lats[row] - lat) / high) ** 2 <= 1.0]
+            within = [
+                int(mark[0])
+                for mark in marks
+                if (east := (mark[1] - lon) / wide) * east + (north := (mark[2] - lat) / high) * north <= 1.0
+            ]
         else:
-            west, south, east, north = find.box
-            within = [row for row in found if west <= lons[row] <= east and south <= lats[row] <= north]
+            west, south, eastern, northern = find.box
+            within = [int(mark[0]) for mark in marks if west <= mark[1] <= eastern and south <= mark[2] <= northern]
         within += [row for row, box in self._wide.items() if _meet(find.box, box)]
         return within
 
-    def _near(self, box: Box) -> array[int] | list[int] | None:
-        """Return the rows in all cells that a box touches."""
+    def _near(self, box: Box) -> array[float] | None:
+        """Return the marks in all cells that a box touches."""
         west, south, east, north = (floor(side / _CELL_DEG) for side in box)
         if (east - west + 1) * (north - south + 1) > _CELLS_MAX:
             return None
-        found, cells = array("q"), self._cells
+        found, cells = array("d"), self._cells
         for column in range(west * _BANDS, (east + 1) * _BANDS, _BANDS):
             for cell in range(column + south, column + north + 1):
                 if cell in cells:
                     found.extend(cells[cell])
-        return found if len(found) <= _ROWS_MAX else None
-
-    def _move(self, row: int, lon: float, lat: float) -> None:
-        before, after = _cell(self._lons[row], self._lats[row]), _cell(lon, lat)
-        self._lons[row], self._lats[row] = lon, lat
-        if before == after:
-            return
-        if before is not None:
-            there = self._cells[before]
-            there.remove(row)
-            if not there:
-                del self._cells[before]
-        if after is not None:
-            self._cells.setdefault(after, array("q")).append(row)
+        return found if len(found) <= _ROWS_MAX * self._width else None
 
 
 class Charts:
@@ -283,11 +286,6 @@ def _mark(row: int, box: str, doc: bytes, kind: Kind) -> Mark:
 
 def _where(look: Look) -> Where:
     return look.path, look.member
-
-
-def _cell(lon: float, lat: float) -> int | None:
-    """Return the number of the cell in which a place lies; None for nowhere."""
-    return None if lon != lon else floor(lon / _CELL_DEG) * _BANDS + floor(lat / _CELL_DEG)  # noqa: PLR0124 - nan
 
 
 def _meet(one: Box, other: Box) -> bool:
