@@ -113,3 +113,16 @@ def test_what_a_caller_wrote_is_shown_as_text(board, node):
     page.locator(f'.list li[data-id="{call_id}"]').click()
     expect(page.locator("blockquote")).to_have_text(trap)
     assert page.locator("img").count() == 0
+
+
+def test_a_worker_sees_who_called_masked_and_in_clear_for_a_minute_with_a_reason(board):
+    page, resident = board
+    page.locator(".list li").first.click()
+    shown = page.locator(".masked [data-of=person]").first
+    expect(shown).to_contain_text("****")
+    assert resident["name"] not in shown.inner_text()
+    page.locator(".masked [data-do=show]").first.click()
+    page.locator(".masked select").select_option("callBack")
+    page.locator(".masked button.primary").click()
+    expect(shown).to_contain_text(resident["name"])
+    expect(page.locator(".masked .sub")).to_contain_text("5")
