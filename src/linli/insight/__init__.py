@@ -5,12 +5,26 @@ Circle entities. Planning asks the same table: who is not covered, and where the
 It returns counts and cells of at least ten people, never a person.
 """
 
+from ._cells import PERSONS, Cell, cells_of, merged
 from ._circles import Circles
-from ._spots import Spot
+from ._picture import plan_geojson, plan_svg
+from ._planning import Plan, Plans, Wish, worked_out
+from ._spots import CIRCLE_MIN, Spot
 from ._table import Reached
 
 __all__ = [
+    "CIRCLE_MIN",
+    "PERSONS",
+    "Cell",
     "Circles",
+    "Plan",
+    "Plans",
     "Reached",
     "Spot",
+    "Wish",
+    "cells_of",
+    "merged",
+    "plan_geojson",
+    "plan_svg",
+    "worked_out",
 ]

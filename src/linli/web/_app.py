@@ -18,6 +18,7 @@ from ._my_data import MyData
 from ._ngsild import NgsiLd
 from ._openapi import described
 from ._pages import page_routes
+from ._planning import Planning
 from ._sign_in_routes import sign_in_routes
 from ._unmask import Unmask
 
@@ -31,6 +32,7 @@ class WebApp(Entrance):
             routes=[
                 *Api(doors).routes(),
                 *City(doors).routes(),
+                *Planning(doors).routes(),
                 *Looked(doors).routes(),
                 *MyData(doors).routes(),
                 *Unmask(doors).routes(),

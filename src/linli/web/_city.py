@@ -14,12 +14,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from linli.base import SECOND_US, checked_point, from_wire_time, write_json
+from linli.base import SECOND_US, Point, checked_point, from_wire_time, write_json
 from linli.base.errors import BadRequestData, InvalidRequest, NotAllowed, ResourceNotFound
 from linli.broker import Plain
 from linli.dispatch import Mode
+from linli.insight import CIRCLE_MIN
 from linli.store import LogRow
 from linli.travel import Network
+from linli.vocab import vocabulary
 
 from ._answers import answer
 from ._asking import headers_of
@@ -28,6 +30,7 @@ from ._people import LOOKING
 
 GRID_DEG = 0.0025
 MINUTES_MAX = 90
+NEAREST_SHOWN = 20
 OPEN_STATES = ("received", "triaged", "offered", "accepted", "enRoute", "onSite", "noProvider", "reopened")
 SERVED_STATES = ("done", "confirmed", "closed")
 WORKING_STATES = ("accepted", "enRoute", "onSite")
@@ -193,10 +196,11 @@ class City:
         return self._doors.network
 
     async def circle(self, request: Request) -> Response:
-        """Draw the circle around a place, and count who is inside: by travel time, not by the drawn line."""
+        """Draw the circle around `?building=` or `?lon=&lat=`, with the services and helpers in it: by travel time, not by
+        the drawn line."""
         network = self._network()
         query = request.query_params
-        point = checked_point(_number(query.get("lon"), "lon"), _number(query.get("lat"), "lat"))
+        point = self._middle(query.get("building"), query.get("lon"), query.get("lat"))
         minutes = _number(query.get("minutes", "60"), "minutes")
         if not 1 <= minutes <= MINUTES_MAX:
             raise BadRequestData(f"minutes: from 1 to {MINUTES_MAX}.")
@@ -213,9 +217,43 @@ class City:
                 "minutes": minutes,
                 "junctions": len(nodes),
                 "reached": await self._reached(node, minutes, mode),
+                "services": await self._services(query.get("building"), point, minutes, mode),
+                "networkHash": network.digest,
                 "licence": network.licence,
             }
         )
+
+    def _middle(self, building: str | None, lon: str | None, lat: str | None) -> Point:
+        if building is None:
+            return checked_point(_number(lon, "lon"), _number(lat, "lat"))
+        known = self._doors.circles.homes.get(building) if self._doors.circles else None
+        if known is None:
+            raise ResourceNotFound("building: no building of this id stands on the map.")
+        return Point(*known.place)
+
+    async def _services(self, building: str | None, point: Point, minutes: float, mode: Mode) -> dict[str, Any]:
+        """Return the services of each kind within the time, the nearest first: kept for a building, asked for a place."""
+        circles = self._doors.circles
+        if circles is None:
+            return {}
+        if building is not None and minutes <= CIRCLE_MIN:
+            found = circles.of_building(building, mode, minutes)
+        else:
+            found = await circles.around((point.lon, point.lat), mode, minutes)
+        categories = vocabulary().lists["place_category"].codes
+        kinds = self._doors.packs.kinds
+        return {
+            kind: {
+                "title": kinds[kind].title if kind in kinds else dict(categories.get(kind, {})),
+                "count": len(near),
+                "nearest": [
+                    {"id": one, "name": circles.services[one].name, "seconds": seconds}
+                    for one, seconds in near[:NEAREST_SHOWN]
+                    if one in circles.services
+                ],
+            }
+            for kind, near in found.items()
+        }
 
     async def _reached(self, node: int, minutes: float, mode: Mode) -> dict[str, Any]:
         """Count the ready helpers, by skill, who can be here within the time."""
