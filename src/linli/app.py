@@ -14,7 +14,7 @@ from linli.base.errors import BadSetting, LinliError, StartError, StoreFailed
 from linli.broker import KEEP_S, TENANT, WAIT_H, Broker, Caps, Erasing, Fetching, filing_form, found_by
 from linli.dispatch import Dispatch, Tuning
 from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
-from linli.insight import PERSONS, Circles, Plans
+from linli.insight import Insight
 from linli.packs import Packs, publish
 from linli.store import Store, open_store
 from linli.travel import Network
@@ -135,16 +135,14 @@ class Node:
     home_scope: str
     notary: Notary
     resealing: Resealing
-    circles: Circles | None = None
-    plans: Plans | None = None
 
     async def start(self) -> None:
         """Start the engines: from here on calls go on by themselves."""
         await publish(self.doors.packs, self.broker, STARTING, self.home_scope)
         await self.live.start()
         await self.dispatch.start()
-        if self.circles is not None:
-            await self.circles.start()
+        if self.doors.insight is not None:
+            await self.doors.insight.start()
         await self.broker.start()
         await self.notary.start()
         await self.resealing.start()
@@ -156,10 +154,8 @@ class Node:
     async def stop(self) -> None:
         """Stop in order: engines, streams, connections, store."""
         await self.dispatch.stop()
-        if self.plans is not None:
-            await self.plans.stop()
-        if self.circles is not None:
-            await self.circles.stop()
+        if self.doors.insight is not None:
+            await self.doors.insight.stop()
         await self.broker.stop()
         await self.live.stop()
         await self.doors.asking.identity.settled()
@@ -173,8 +169,8 @@ class Node:
     async def settle(self) -> None:
         """Return when no request is open and every reader of the log has done its work."""
         await self.web.idle()
-        if self.circles is not None:
-            await self.circles.settled()
+        if self.doors.insight is not None:
+            await self.doors.insight.settled()
         await self.dispatch.settled()
         await self.live.settled()
         await self.doors.asking.identity.settled()
@@ -233,9 +229,7 @@ async def build(plan: Plan) -> Node:
     async def behind() -> Mapping[str, object]:
         return {"dispatchBehind": await dispatch.behind()}
 
-    network = plan.network
-    circles = None if network is None else Circles.of(settings, broker, network, clock)
-    plans = None if network is None else Plans(network)
+    insight = Insight.of(settings, broker, plan.network, clock) if plan.network else None
     live = Live(broker)
     pressing = PressToOffer(broker)
     live.observe(pressing.observe)
@@ -264,16 +258,12 @@ async def build(plan: Plan) -> Node:
         people=plan.people,
         limits=_rates(settings, sign_in),
         proxies=Proxies(settings[PROXIES]),
-        circles=circles,
-        plans=plans,
-        persons_a_household=settings[PERSONS],
+        insight=insight,
     )
     notary = _notary(settings, store, secret, plan.wall_clock)
     resealing = Resealing(store, found_by(vocabulary()), plan.wall_clock)
     home = settings[NODE_SCOPE]
-    return Node(
-        store, egress, broker, dispatch, live, WebApp(doors), clock, doors, home, notary, resealing, circles, plans
-    )
+    return Node(store, egress, broker, dispatch, live, WebApp(doors), clock, doors, home, notary, resealing)
 
 
 @dataclass(slots=True)

@@ -5,8 +5,9 @@ Circle entities. Planning asks the same table: who is not covered, and where the
 It returns counts and cells of at least ten people, never a person.
 """
 
-from ._cells import PERSONS, Cell, cells_of, merged
+from ._cells import Cell, cells_of, merged
 from ._circles import Circles
+from ._insight import Insight
 from ._picture import plan_geojson, plan_svg
 from ._planning import Plan, Plans, Wish, worked_out
 from ._spots import CIRCLE_MIN, Spot
@@ -14,9 +15,9 @@ from ._table import Reached
 
 __all__ = [
     "CIRCLE_MIN",
-    "PERSONS",
     "Cell",
     "Circles",
+    "Insight",
     "Plan",
     "Plans",
     "Reached",

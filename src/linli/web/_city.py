@@ -226,16 +226,16 @@ class City:
     def _middle(self, building: str | None, lon: str | None, lat: str | None) -> Point:
         if building is None:
             return checked_point(_number(lon, "lon"), _number(lat, "lat"))
-        known = self._doors.circles.homes.get(building) if self._doors.circles else None
+        known = self._doors.insight.circles.homes.get(building) if self._doors.insight else None
         if known is None:
             raise ResourceNotFound("building: no building of this id stands on the map.")
         return Point(*known.place)
 
     async def _services(self, building: str | None, point: Point, minutes: float, mode: Mode) -> dict[str, Any]:
         """Return the services of each kind within the time, the nearest first: kept for a building, asked for a place."""
-        circles = self._doors.circles
-        if circles is None:
+        if self._doors.insight is None:
             return {}
+        circles = self._doors.insight.circles
         if building is not None and minutes <= CIRCLE_MIN:
             found = circles.of_building(building, mode, minutes)
         else:

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from linli.base import SECOND_US, Clock, to_wire_time, type_of_urn
 from linli.broker import Broker, Plain
 from linli.dispatch import Dispatch
-from linli.insight import Circles, Plans
+from linli.insight import Insight
 from linli.packs import Packs
 from linli.travel import Network
 from linli.trust import Codes, Policies
@@ -26,7 +26,7 @@ from ._pressing import PressToOffer
 
 @dataclass(slots=True)
 class Doors:
-    """The rooms below, as app.py built them. `network`, `circles` and `plans` None = no map is loaded."""
+    """The rooms below, as app.py built them. `network` and `insight` None = no map is loaded."""
 
     broker: Broker
     dispatch: Dispatch
@@ -46,9 +46,7 @@ class Doors:
     people: Sequence[Person] = ()
     limits: Limits | None = None
     proxies: Proxies | None = None
-    circles: Circles | None = None
-    plans: Plans | None = None
-    persons_a_household: float = 2.62
+    insight: Insight | None = None
 
     def city_time(self) -> str:
         """Return the city's time on the wire, to the second."""

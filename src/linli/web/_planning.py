@@ -93,10 +93,10 @@ class Planning:
         return tuple(who.scopes)
 
     def _rooms(self) -> tuple[Circles, Plans, Network]:
-        doors = self._doors
-        if doors.circles is None or doors.plans is None or doors.network is None:
+        insight, network = self._doors.insight, self._doors.network
+        if insight is None or network is None:
             raise ResourceNotFound("No map is loaded on this node: start it with --city FILE.osm.pbf.")
-        return doors.circles, doors.plans, doors.network
+        return insight.circles, insight.plans, network
 
     def _asked(self, request: Request) -> Plan:
         _, plans, _ = self._rooms()
@@ -111,7 +111,7 @@ class Planning:
         ]
 
     def _cells(self, homes: list[Spot]) -> list[Cell]:
-        return cells_of(homes, self._doors.persons_a_household)
+        return cells_of(homes, self._doors.insight.persons_a_household) if self._doors.insight else []
 
     def _gap(self, circles: Circles, homes: list[Spot], kind: str, mode: Mode, minutes: int) -> Mapping[str, Any]:
         covered = circles.covered(kind, mode, minutes)
