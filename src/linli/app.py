@@ -9,13 +9,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from linli.base import Clock, Ids, Settings, SteppedClock, WallClock, read_json, seeded, setting, to_wire_time
+from linli.base import (
+    Clock,
+    Ids,
+    Settings,
+    SteppedClock,
+    WallClock,
+    read_json,
+    read_work_time,
+    seeded,
+    setting,
+    to_wire_time,
+)
 from linli.base.errors import BadSetting, LinliError, StartError, StoreFailed
 from linli.broker import KEEP_S, TENANT, WAIT_H, Broker, Caps, Erasing, Fetching, filing_form, found_by
 from linli.dispatch import Dispatch, Tuning
 from linli.egress import ALLOW, CA_FILE, CONNECT_S, SCHEMES, TOTAL_S, Egress
 from linli.insight import Insight
-from linli.packs import Packs, publish
+from linli.packs import Catalogue, Packs, Planner, Sources
 from linli.store import Store, open_store
 from linli.travel import Network
 from linli.trust import (
@@ -81,6 +92,14 @@ POLICY = setting(
 )
 PACKS_OFF = setting("packs.off", "", "Keys of built-in packs that are switched off, with commas.")
 PACKS_DIR = setting("packs.dir", "", "Folder with further packs, one folder each.")
+PACKS_OVERRIDES = setting("packs.overrides", "", "TOML file that says what is off, or has other figures, in an area.")
+PACKS_WATCH_S = setting(
+    "packs.watch_s", 10.0, "How often the files of packs are looked at for changes, in seconds; 0 = never."
+)
+PACKS_PLANS = setting("packs.plans", default=False, text="Whether the recurring calls that packs plan are placed.")
+WORK_HOURS = setting("work.hours", "08:30-12:00,13:30-17:30", "Office hours, by which working time is counted.")
+WORK_OFF = setting("work.days_off", [], "Days like 2026-10-08 on which nobody works here, beside the national ones.")
+WORK_ON = setting("work.days_on", [], "Days like 2026-10-10 on which people work here although the nation does not.")
 
 PAGE_INSTANCES = setting(
     "history.page_instances", 30, "How many instances of attributes one temporal answer holds at most."
@@ -135,12 +154,14 @@ class Node:
     home_scope: str
     notary: Notary
     resealing: Resealing
+    catalogue: Catalogue
 
     async def start(self) -> None:
         """Start the engines: from here on calls go on by themselves."""
-        await publish(self.doors.packs, self.broker, STARTING, self.home_scope)
+        await self.catalogue.publish()
         await self.live.start()
         await self.dispatch.start()
+        await self.catalogue.start()
         if self.doors.insight is not None:
             await self.doors.insight.start()
         await self.broker.start()
@@ -153,6 +174,7 @@ class Node:
 
     async def stop(self) -> None:
         """Stop in order: engines, streams, connections, store."""
+        await self.catalogue.stop()
         await self.dispatch.stop()
         if self.doors.insight is not None:
             await self.doors.insight.stop()
@@ -171,6 +193,7 @@ class Node:
         await self.web.idle()
         if self.doors.insight is not None:
             await self.doors.insight.settled()
+        await self.catalogue.settled()
         await self.dispatch.settled()
         await self.live.settled()
         await self.doors.asking.identity.settled()
@@ -206,10 +229,7 @@ async def build(plan: Plan) -> Node:
     ids = Ids(settings[NODE_CODE], seeded(plan.seed) if plan.seed is not None else None)
     egress = _egress(settings)
     broker = _broker(settings, store, clock, allow=allow, ids=ids, egress=egress)
-    packs = Packs.load(
-        [Path(settings[PACKS_DIR])] if settings[PACKS_DIR] else (),
-        off=[key.strip() for key in settings[PACKS_OFF].split(",") if key.strip()],
-    )
+    packs = Packs.read(_sources(settings))
     dispatch = Dispatch(
         broker,
         allow,
@@ -229,6 +249,9 @@ async def build(plan: Plan) -> Node:
     async def behind() -> Mapping[str, object]:
         return {"dispatchBehind": await dispatch.behind()}
 
+    planner = Planner(packs, broker, dispatch, clock, _zone(settings[NODE_ZONE])) if settings[PACKS_PLANS] else None
+    kept, watch_s = plan.data / "packs", settings[PACKS_WATCH_S]
+    catalogue = Catalogue(packs, broker, STARTING, settings[NODE_SCOPE], kept, planner, watch_s)
     insight = Insight.of(settings, broker, plan.network, clock) if plan.network else None
     live = Live(broker)
     pressing = PressToOffer(broker)
@@ -258,12 +281,36 @@ async def build(plan: Plan) -> Node:
         people=plan.people,
         limits=_rates(settings, sign_in),
         proxies=Proxies(settings[PROXIES]),
+        catalogue=catalogue,
         insight=insight,
     )
     notary = _notary(settings, store, secret, plan.wall_clock)
     resealing = Resealing(store, found_by(vocabulary()), plan.wall_clock)
     home = settings[NODE_SCOPE]
-    return Node(store, egress, broker, dispatch, live, WebApp(doors), clock, doors, home, notary, resealing)
+    return Node(
+        store,
+        egress,
+        broker,
+        dispatch,
+        live,
+        WebApp(doors),
+        clock,
+        doors,
+        home,
+        notary,
+        resealing,
+        catalogue,
+    )
+
+
+def _sources(settings: Settings) -> Sources:
+    """Return where packs come from, and by which calendar their deadlines are counted."""
+    return Sources(
+        folders=(Path(settings[PACKS_DIR]),) if settings[PACKS_DIR] else (),
+        off=frozenset(key.strip() for key in settings[PACKS_OFF].split(",") if key.strip()),
+        overrides=Path(settings[PACKS_OVERRIDES]) if settings[PACKS_OVERRIDES] else None,
+        work=read_work_time(_zone(settings[NODE_ZONE]), settings[WORK_HOURS], settings[WORK_OFF], settings[WORK_ON]),
+    )
 
 
 @dataclass(slots=True)

@@ -57,6 +57,10 @@ class TownKinds:
         """Return a kind; the town has one version of each, the same everywhere."""
         return self.kinds.get(key)
 
+    def way_out(self, key: str) -> str:
+        """Say where the kinds are listed."""
+        return "GET /api/kinds lists what is."
+
 
 def area_id(community: int) -> str:
     return f"urn:ngsi-ld:Area:{CODES[community]}"

@@ -9,7 +9,7 @@ Start reading at _machine.py (what is decided), then _driver.py (how it becomes 
 and _views.py (what they see).
 """
 
-from ._asks import Kind, Kinds, Mode, Reach, Rung, Words
+from ._asks import Asked, Kind, Kinds, Mode, Reach, Rung, Words
 from ._dispatch import Dispatch
 from ._machine import Machine
 from ._policy import POLICIES, Tuning
@@ -18,6 +18,7 @@ from ._request import CallRequest, Placed
 
 __all__ = [
     "POLICIES",
+    "Asked",
     "CallRequest",
     "Dispatch",
     "Kind",

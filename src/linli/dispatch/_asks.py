@@ -96,6 +96,10 @@ class Kinds(Protocol):
         """Return a kind as it was in `version`, or as it is where `scopes` are; None: it is not offered there."""
         ...
 
+    def way_out(self, key: str) -> str:
+        """Say what somebody can do who asked for a kind that is not offered."""
+        ...
+
     @property
     def skills(self) -> Mapping[str, Words]:
         """Return the skills by key with their titles."""

@@ -71,7 +71,8 @@ class Commands:
             "cancel": (frozenset({"caller", "worker"}), BEFORE_DOOR, self._cancel),
             "depart": (frozenset({"helper", "worker"}), frozenset({"accepted"}), self._depart),
             "arrive": (frozenset({"helper", "worker"}), frozenset({"accepted", "enRoute"}), self._arrive),
-            "finish": (frozenset({"helper", "worker"}), frozenset({"onSite"}), self._finish),
+            "take": (frozenset({"worker"}), WAITING, self._take),
+            "finish": (frozenset({"helper", "worker"}), frozenset({"onSite", "accepted"}), self._finish),
             "confirm": (frozenset({"caller", "worker"}), frozenset({"done"}), self._confirm),
             "rate": (frozenset({"caller"}), frozenset({"done", "confirmed", "closed"}), self._rate),
             "reopen": (frozenset({"caller", "worker"}), frozenset({"done", "confirmed", "closed"}), self._reopen),
@@ -86,9 +87,9 @@ class Commands:
 
         Raises: UnknownKind, OffMap, NotAllowed, BadRequestData.
         """
-        kind = self._rooms.kinds.kinds.get(request.kind)
-        if kind is None:
-            raise UnknownKind(f"kind: {request.kind[:60]} is not offered here; GET /api/kinds lists what is.")
+        if request.kind not in self._rooms.kinds.kinds:
+            way_out = self._rooms.kinds.way_out(request.kind)
+            raise UnknownKind(f"kind: {request.kind[:60]} is not offered here; {way_out}")
         place = checked_point(request.lon, request.lat)
         self._rooms.reach.node_at(place.lon, place.lat, "ebike")
         caller = act.who.id if ":" in act.who.id else f"caller:{act.who.id}"
@@ -131,11 +132,16 @@ class Commands:
         scopes = home.scopes if home else (rooms.home_scope,)
         call_id = rooms.ids.new("ServiceCall", now)
         self._must(act, "place", Thing("ServiceCall", scopes, (caller,)))
+        kind = rooms.kinds.kind(request.kind, scopes=scopes)
+        if kind is None:
+            raise UnknownKind(
+                f"kind: {request.kind[:60]} is not offered in this community; GET /api/kinds lists what is."
+            )
         values: dict[str, Any] = {
             "number": call_number(call_id),
             "serviceKind": KIND_PREFIX + request.kind,
-            "packVersion": rooms.kinds.kinds[request.kind].pack_version,
-            "urgency": rooms.kinds.kinds[request.kind].urgency,
+            "packVersion": kind.pack_version,
+            "urgency": kind.urgency,
             "mouth": request.mouth,
             "caller": caller,
             "place": {"type": "Point", "coordinates": [round(place.lon, 7), round(place.lat, 7)]},
@@ -237,6 +243,8 @@ class Commands:
 
     async def _ask_by_hand(self, deeds: Deeds, act: Act, call: Call, helper_id: str, reason: str) -> None:
         machine, now = self._driver.machine, deeds.now_us
+        if machine.kind(call).desk:
+            raise NotNow("The desk does this itself: take it.")
         slot = machine.roster.slot.get(helper_id)
         if slot is None:
             raise BadRequestData("helper: there is no such helper.")
@@ -295,7 +303,7 @@ class Commands:
             if not sides & self._sides(act, call):
                 self._rooms.broker.refused(act, "act", thing_of(call))
                 raise NotAllowed("This step is not yours to take.")
-            if call.state not in states:
+            if call.state not in states or not self._fits(step, call):
                 raise NotNow(f"This cannot be done while the call is {call.state}.")
             await change(act, call, body, deeds)
 
@@ -305,16 +313,33 @@ class Commands:
         """Return the steps that the asker may take now."""
         sides = self._sides(act, call, must=False)
         now = self._rooms.clock.now_us()
-        steps = [name for name, (who, states, _) in self._steps.items() if sides & who and call.state in states]
+        steps = [
+            name
+            for name, (who, states, _) in self._steps.items()
+            if sides & who and call.state in states and self._fits(name, call)
+        ]
         if call.done_us and call.done_us + REOPEN_US < now and "reopen" in steps:
             steps.remove("reopen")
         if call.acknowledged and "acknowledge" in steps:
             steps.remove("acknowledge")
         if "falseAlarm" in steps and "worker" not in sides and call.state != "onSite":
             steps.remove("falseAlarm")
-        if "worker" in sides and call.state in WAITING:
+        if "worker" in sides and call.state in WAITING and not self._driver.machine.kind(call).desk:
             steps.append("offer")
         return steps
+
+    def _fits(self, step: str, call: Call) -> bool:
+        """Tell whether a step is one of the call's kind: what the desk does nobody travels to, and it takes itself."""
+        if self._driver.machine.kind(call).desk:
+            return step not in ("depart", "arrive", "acknowledge")
+        return step != "take" and (step != "finish" or call.state == "onSite")
+
+    async def _take(self, act: Act, call: Call, _: Mapping[str, Any], deeds: Deeds) -> None:
+        """The desk takes up what it does itself."""
+        deeds.drop_call_timers(call, rungs=len(self._driver.machine.ladder(call)))
+        sheet = deeds.sheet(call)
+        sheet.values |= {"ackAt": to_wire_time(deeds.now_us), "acceptedAt": to_wire_time(deeds.now_us)}
+        sheet.enter("accepted", deeds.now_us, role=act.who.role)
 
     async def _cancel(self, _: Act, call: Call, body: Mapping[str, Any], deeds: Deeds) -> None:
         sheet = await self._end(call, deeds)
@@ -336,7 +361,7 @@ class Commands:
             deeds.end_offer(Offer.read(plain), None, "withdrawn")
         if call.assigned:
             deeds.free(await self._helper_values(call.assigned), call.assigned)
-        deeds.drop_call_timers(call, "deadline", rungs=len(self._driver.machine.ladder(call)))
+        deeds.drop_call_timers(call, "deadline", "finish_by", rungs=len(self._driver.machine.ladder(call)))
         sheet = deeds.sheet(call)
         sheet.values |= {"offeredTo": None, "closedAt": to_wire_time(deeds.now_us)}
         return sheet
@@ -356,7 +381,9 @@ class Commands:
         sheet.enter("onSite", deeds.now_us)
 
     async def _finish(self, _: Act, call: Call, body: Mapping[str, Any], deeds: Deeds) -> None:
-        deeds.free(await self._helper_values(call.assigned), call.assigned)
+        if call.assigned:
+            deeds.free(await self._helper_values(call.assigned), call.assigned)
+        deeds.drop_call_timers(call, "finish_by")
         ask_us = 0 if self._driver.machine.kind(call).confirm == "none" else CONFIRM_US
         deeds.timer(call, "confirm", deeds.now_us + ask_us)
         sheet = deeds.sheet(call)

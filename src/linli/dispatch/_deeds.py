@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from linli.base import SECOND_US, Ids, to_wire_time
+from linli.base import SECOND_US, Due, Ids, to_wire_time
 from linli.broker import Draft
 from linli.store import Timer
 
 from ._entities import WAITING, Call, Offer
-from ._machine import Action, EndOffer, Escalate, Explain, MakeOffer, SetTimer, Settle, Triage
+from ._machine import Action, EndOffer, Escalate, Explain, MakeOffer, Redue, SetTimer, Settle, Triage
 
 TIMELINE_MAX = 200
 LIFE = 3  # the urgency at which a life is at stake
@@ -141,14 +141,24 @@ class Deeds:
                 self._escalate(action)
             case Settle():
                 self._settle(action)
+            case Redue(call=call, done=done):
+                self._finish_by(call, done)
+                self.timer(call, "finish_by", done.at_us)
             case SetTimer(call=call, name=name, due_us=due_us):
                 self.timer(call, name, due_us)
 
     def _triage(self, action: Triage) -> None:
         sheet, urgency = self.sheet(action.call), action.urgency
-        due = to_wire_time(action.due_us)
-        sheet.values |= {"urgency": urgency, "lifeCritical": urgency >= LIFE, "dueArrive": due}
+        sheet.values |= {"urgency": urgency, "lifeCritical": urgency >= LIFE}
+        if action.due_us:
+            sheet.values["dueArrive"] = to_wire_time(action.due_us)
+        if action.done:
+            self._finish_by(action.call, action.done)
         sheet.enter("triaged", self.now_us, urgency=urgency)
+
+    def _finish_by(self, call: Call, done: Due) -> None:
+        rule = {"limit": done.limit, "provisional": done.provisional}
+        self.sheet(call).values |= {"dueDone": to_wire_time(done.at_us), "dueRule": rule}
 
     def _explain(self, action: Explain) -> None:
         sheet = self.sheet(action.call)

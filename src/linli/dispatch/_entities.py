@@ -85,6 +85,8 @@ class Call:
     closed_us: int = 0
     shortage: Mapping[str, Any] | None = None
     timeline: tuple[Mapping[str, Any], ...] = ()
+    pack_version: str = ""
+    done_due_us: int = 0
 
     @classmethod
     def read(cls, plain: Plainly) -> Call:
@@ -118,6 +120,8 @@ class Call:
             closed_us=_us(values, "closedAt"),
             shortage=values.get("shortage"),
             timeline=tuple(values.get("timeline") or ()),
+            pack_version=values.get("packVersion") or "",
+            done_due_us=_us(values, "dueDone"),
         )
 
 

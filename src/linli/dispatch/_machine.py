@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from linli.base import MINUTE_US, SECOND_US
+from linli.base import MINUTE_US, SECOND_US, Due, from_wire_time
 
 from . import _reasons
 from ._asks import Kind, Kinds, Mode, Reach, Rung
@@ -75,11 +75,12 @@ Event = Saw | Gone | TimerFired
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """Urgency and deadline of a new call are fixed."""
+    """Urgency and deadlines of a new call are fixed: `due_us` to arrive (0 = nobody travels), `done` to be finished."""
 
     call: Call
     urgency: int
     due_us: int
+    done: Due | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,15 @@ class SetTimer:
     due_us: int
 
 
-Action = Triage | MakeOffer | EndOffer | Explain | Escalate | Settle | SetTimer
+@dataclass(frozen=True, slots=True)
+class Redue:
+    """The calendar behind a call's deadline has changed: it must be finished at another moment than was said."""
+
+    call: Call
+    done: Due
+
+
+Action = Triage | MakeOffer | EndOffer | Explain | Escalate | Settle | SetTimer | Redue
 
 
 class Machine:
@@ -161,6 +170,7 @@ class Machine:
         self._asked: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._work: defaultdict[str, set[str]] = defaultdict(set)
         self._ticked_us = 0
+        self._recounted = False
         self.behind = False
 
     def emptied(self) -> Machine:
@@ -176,7 +186,8 @@ class Machine:
             self._take_in(event, now_us)
         self.roster.turn(now_us)
         self._ticked_us = now_us
-        actions = [action for event in fired for action in self._on_timer(event, now_us)]
+        actions = self._recount() if not self._recounted else []
+        actions += [action for event in fired for action in self._on_timer(event, now_us)]
         actions += self._withdraw_from_absent({one.offer.id for one in actions if isinstance(one, EndOffer)})
         triaged = {}
         for call_id in sorted(self._waiting):
@@ -268,14 +279,19 @@ class Machine:
 
     def _sort_waiting(self, call_id: str) -> None:
         call = self.calls.get(call_id)
-        if call is not None and call.state in WAITING and call_id not in self.offer_of:
+        if call is not None and call.state in WAITING and call_id not in self.offer_of and not self._is_taken_up(call):
             self._waiting[call_id] = None
-            self.ways.add(call_id, call.place)
+            if not self.kind(call).desk:  # nobody travels there
+                self.ways.add(call_id, call.place)
         else:
             self._waiting.pop(call_id, None)
             self.ways.drop(call_id)
             if call is None:
                 self._asked.pop(call_id, None)
+
+    def _is_taken_up(self, call: Call) -> bool:
+        """Tell whether a call is one that the desk does, and was triaged: for it nobody is looked for."""
+        return call.state not in ("received", "reopened") and self.kind(call).desk
 
     def _occupy(self, helper_id: str, by: str) -> None:
         self._work[helper_id].add(by)
@@ -303,15 +319,39 @@ class Machine:
             return [EndOffer(entity, self.calls.get(entity.call), "timeout")] if late else []
         if event.name.startswith("rung-"):
             return self._on_rung(entity, int(event.name.removeprefix("rung-")), now_us)
+        actions: list[Action] = []
         match event.name, entity.state:
             case "deadline", state if state in WAITING or state in ("accepted", "enRoute"):
-                return [Escalate(entity, entity.level + 1, "late")]
+                actions = [Escalate(entity, entity.level + 1, "late")]
+            case "finish_by", state if state in WAITING or state in TAKEN:
+                actions = self._on_finish_by(entity, now_us)
             case "confirm", "done":
-                return [Settle(entity, "confirmed"), SetTimer(entity, "close", now_us + CLOSE_US)]
+                actions = [Settle(entity, "confirmed"), SetTimer(entity, "close", now_us + CLOSE_US)]
             case "close", "confirmed":
-                return [Settle(entity, "closed")]
-            case _:
-                return []
+                actions = [Settle(entity, "closed")]
+        return actions
+
+    def _on_finish_by(self, call: Call, now_us: int) -> list[Action]:
+        """A call should be finished now, or later if the calendar has changed since that was said."""
+        done = self._finish_by(call)
+        if done is not None and done.at_us > now_us:
+            return [Redue(call, done)]
+        return [Escalate(call, call.level + 1, "late")]
+
+    def _finish_by(self, call: Call, begun_us: int | None = None) -> Due | None:
+        deadline = self.kind(call).done
+        return deadline.due(self.begun_us(call) if begun_us is None else begun_us) if deadline else None
+
+    def _recount(self) -> list[Action]:
+        """Count the deadlines of all open calls once after a start: the calendar may have changed meanwhile."""
+        self._recounted = True
+        actions: list[Action] = []
+        for call_id in sorted(self.calls):
+            call = self.calls[call_id]
+            done = self._finish_by(call) if call.done_due_us else None
+            if done is not None and done.at_us != call.done_due_us:
+                actions.append(Redue(call, done))
+        return actions
 
     def _on_rung(self, call: Call, number: int, now_us: int) -> list[Action]:
         ladder = self.ladder(call)
@@ -337,8 +377,9 @@ class Machine:
         return self.kind(call).ladder or LADDER
 
     def kind(self, call: Call) -> Kind:
-        """Return the kind of a call; of one that no pack offers any more, a kind that nobody has the skill for."""
-        known = self.kinds.kinds.get(call.kind)
+        """Return the kind of a call, as it was when the call began; of one that no pack offers any more, a kind that
+        nobody has the skill for."""
+        known = self.kinds.kind(call.kind, version=call.pack_version, scopes=call.scopes)
         return known or Kind(call.kind, "", "", {"zh": call.kind, "en": call.kind}, call.urgency, (call.kind,))
 
     # triage and matching
@@ -347,14 +388,19 @@ class Machine:
         kind = self.kind(call)
         words = [level for word, level in self.kinds.urgent_words.items() if word in call.text.lower()]
         begun_us = now_us if call.state == "reopened" else call.received_us
-        due_us = begun_us + round(kind.arrive_within_min * MINUTE_US)
-        return Triage(call, max([kind.urgency, call.urgency, *words]), due_us)
+        due_us = 0 if kind.desk else begun_us + round(kind.arrive_within_min * MINUTE_US)
+        return Triage(call, max([kind.urgency, call.urgency, *words]), due_us, self._finish_by(call, begun_us))
 
     def _arm(self, triage: Triage, now_us: int) -> list[Action]:
         call = triage.call
         first = self.ladder(call)[0].after_s * SECOND_US
         begun_us = now_us if call.state == "reopened" else call.received_us
-        return [SetTimer(call, "rung-1", begun_us + first), SetTimer(call, "deadline", triage.due_us)]
+        timers: list[Action] = [SetTimer(call, "rung-1", begun_us + first)]
+        if triage.due_us:
+            timers.append(SetTimer(call, "deadline", triage.due_us))
+        if triage.done:
+            timers.append(SetTimer(call, "finish_by", triage.done.at_us))
+        return timers
 
     def _withdraw_from_absent(self, ended: set[str]) -> list[Action]:
         actions: list[Action] = []
@@ -434,7 +480,10 @@ class Machine:
         """Return when the caller's waiting began: at the press, or when the call was opened again."""
         if not call.reopened:
             return call.received_us
-        return call.due_us - round(self.kind(call).arrive_within_min * MINUTE_US)
+        if call.due_us != FOREVER_US:
+            return call.due_us - round(self.kind(call).arrive_within_min * MINUTE_US)
+        again = [from_wire_time(row["at"]) for row in call.timeline if row.get("what") == "reopened"]
+        return max(again, default=call.received_us)
 
     def promised_us(self, call: Call) -> int:
         """Return until when somebody must be there: the kind's own deadline, at most the general promise."""

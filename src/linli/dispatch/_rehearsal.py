@@ -27,6 +27,7 @@ from ._machine import (
     Explain,
     Machine,
     MakeOffer,
+    Redue,
     Saw,
     SetTimer,
     Settle,
@@ -66,6 +67,14 @@ class LoadKinds:
         names = [f"s{n}" for n in range(len(load.shares))]
         kinds = {n: Kind(n, "load", "1", {"zh": n, "en": n}, 1, (n,), service_min=25.0) for n in names}
         return cls(kinds, {n: {"zh": n, "en": n} for n in names}, {"urgent": 2})
+
+    def kind(self, key: str, *, version: str = "", scopes: Sequence[str] = ()) -> Kind | None:  # noqa: ARG002
+        """Return a kind: a load has one version of each, the same everywhere."""
+        return self.kinds.get(key)
+
+    def way_out(self, key: str) -> str:  # noqa: ARG002
+        """Say where the kinds are listed."""
+        return "GET /api/kinds lists what is."
 
 
 class PureCity:
@@ -217,8 +226,10 @@ class PureCity:
             del self.timers[key]
 
 
-def _values(action: Triage | Explain | Escalate | Settle) -> dict[str, Any]:
+def _values(action: Triage | Explain | Escalate | Settle | Redue) -> dict[str, Any]:
     match action:
+        case Redue(done=done):
+            return {"done_due_us": done.at_us}
         case Triage(urgency=urgency, due_us=due_us):
             return {"state": "triaged", "urgency": urgency, "due_us": due_us}
         case Explain(shortage=shortage):

@@ -113,6 +113,8 @@ class Views:
             "stateAt": values["stateAt"],
             "receivedAt": values["receivedAt"],
             "dueArrive": values.get("dueArrive"),
+            "dueDone": values.get("dueDone"),
+            "dueRule": values.get("dueRule"),
             "escalationLevel": call.level,
             "presses": call.presses,
             "mouth": values["mouth"],
@@ -237,6 +239,12 @@ class Views:
         if call.state == "done":
             return {"at_us": call.done_us + CONFIRM_US}
         machine = self._driver.machine
+        if machine.kind(call).desk and call.state in TAKEN | WAITING:
+            taken = call.state in TAKEN
+            return {
+                "desk": "taken" if taken else "waiting",
+                "at_us": call.done_due_us if taken and call.done_due_us else None,
+            }
         ladder = machine.ladder(call)
         told = sum(row.get("what") == "escalated" for row in call.timeline)
         facts: dict[str, Any] = {"told": ladder[told - 1].to if 0 < told <= len(ladder) else ""}

@@ -83,6 +83,8 @@ def following(call: Call, facts: Mapping[str, Any]) -> dict[str, Any]:
             key = "then"
     elif call.state == "offered" and at_us is None:
         key = "waiting"
+    if "desk" in facts:
+        key = f"desk_{facts['desk']}"
     words = both(f"call.next.{key}", told=_level(facts.get("told")), to=_level(facts.get("to")))
     return {"text": words, "at": to_wire_time(at_us) if at_us is not None else None}
 

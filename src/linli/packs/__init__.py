@@ -8,10 +8,12 @@ A pack is tried on the real engine in memory (`play`, `simulate`), understood (`
 packs never runs code from a pack, never decides about a call, and never writes but through dispatch and broker.
 """
 
+from ._catalogue import Catalogue
 from ._hearing import Heard, hear
 from ._kept import Kept
 from ._packs import BUILTIN, Pack, Packs, Sources, load_pack, read_urgent_words
 from ._page import page_of, simulated_table
+from ._planner import Planner
 from ._publish import publish
 from ._simulate import simulate
 from ._stage import play
@@ -20,10 +22,12 @@ from ._stories import story_files
 
 __all__ = [
     "BUILTIN",
+    "Catalogue",
     "Heard",
     "Kept",
     "Pack",
     "Packs",
+    "Planner",
     "Sources",
     "hear",
     "load_pack",

@@ -170,6 +170,10 @@ class Packs:
         if self.kept is not None:
             self.kept.keep(self._exact.values())
 
+    def exact(self) -> tuple[Kind, ...]:
+        """Return every exact version that is known in this process."""
+        return tuple(self._exact.values())
+
     def kind(self, key: str, *, version: str = "", scopes: Sequence[str] = ()) -> Kind | None:
         """Return a kind as it was in an exact version, or as it is where `scopes` are; None: it is not offered there."""
         if version:

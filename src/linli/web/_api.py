@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from linli.base.errors import BadRequestData, InvalidRequest, NotAllowed
+from linli.base.errors import BadPack, BadRequestData, InvalidRequest, NotAllowed, ResourceNotFound
+from linli.packs import hear
 from linli.trust import AT_HOME, Act
 
 from ._answers import answer, body_of
@@ -24,6 +25,7 @@ from ._people import demo_only, principal_of
 from ._sign_in import browser_of
 
 LIMIT_MAX = 1000
+TEXT_MAX = 1000
 Handler = Callable[[Request], Awaitable[Response]]
 
 
@@ -37,7 +39,18 @@ class Api:
 
     def routes(self) -> list[Route]:
         """Return the Starlette routes."""
-        call_steps = ("cancel", "confirm", "rate", "reopen", "depart", "arrive", "finish", "acknowledge", "offer")
+        call_steps = (
+            "cancel",
+            "confirm",
+            "rate",
+            "reopen",
+            "take",
+            "depart",
+            "arrive",
+            "finish",
+            "acknowledge",
+            "offer",
+        )
         return [
             Route("/api/node", self.node, methods=["GET"]),
             Route("/api/me", self.me, methods=["GET"]),
@@ -45,6 +58,9 @@ class Api:
             Route("/api/sign-in", self.sign_in, methods=["POST"]),
             Route("/api/sign-out", self.sign_out, methods=["POST"]),
             Route("/api/kinds", self.kinds, methods=["GET"]),
+            Route("/api/packs", self.packs, methods=["GET"]),
+            Route("/api/packs/reload", self.reload_packs, methods=["POST"]),
+            Route("/api/packs/heard", self.heard, methods=["POST"]),
             Route("/api/calls", self.calls, methods=["GET"]),
             Route("/api/calls", self.place_call, methods=["POST"]),
             Route("/api/calls/{id}", self.call, methods=["GET"]),
@@ -115,7 +131,32 @@ class Api:
 
     async def kinds(self, request: Request) -> Response:
         """List the kinds of service that somebody can ask for."""
-        return answer({"kinds": await self._desk.kinds(request)})
+        return answer({"kinds": await self._desk.kinds(request), "waiting": self._desk.waiting()})
+
+    async def packs(self, request: Request) -> Response:
+        """List the packs with their quality, and what was wrong when they were read last."""
+        self._act(request)
+        catalogue = self._doors.catalogue
+        return answer({"packs": self._desk.packs(), "trouble": catalogue.trouble if catalogue else ""})
+
+    async def reload_packs(self, request: Request) -> Response:
+        """Read all packs anew; if one is wrong, all stays as it was."""
+        if self._act(request).who.role not in ("administrator", "operator"):
+            raise NotAllowed("Only the administrator of a node reads its packs anew.")
+        if self._doors.catalogue is None:
+            raise ResourceNotFound("This node has no packs.")
+        try:
+            changed = await self._doors.catalogue.reload()
+        except BadPack as error:
+            raise BadRequestData(error.message) from error
+        return answer({"changed": changed})
+
+    async def heard(self, request: Request) -> Response:
+        """Say which kind of call is meant by what somebody said: {text, language} -> {call, urgency, answer}."""
+        body = await body_of(request)
+        language = "en" if _text(body, "language", 2, needed=False) == "en" else "zh"
+        found = hear(self._doors.packs, _text(body, "text", TEXT_MAX), language)
+        return answer({"call": found.call or None, "urgency": found.urgency, "answer": found.answer})
 
     async def place_call(self, request: Request) -> Response:
         """Take a press: 201 with the new call, 200 with the one it belongs to."""

@@ -12,7 +12,7 @@ from linli.base import SECOND_US, Clock, to_wire_time, type_of_urn
 from linli.broker import Broker, Plain
 from linli.dispatch import Dispatch
 from linli.insight import Insight
-from linli.packs import Packs
+from linli.packs import Catalogue, Packs
 from linli.travel import Network
 from linli.trust import Codes, Policies
 
@@ -46,6 +46,7 @@ class Doors:
     people: Sequence[Person] = ()
     limits: Limits | None = None
     proxies: Proxies | None = None
+    catalogue: Catalogue | None = None
     insight: Insight | None = None
 
     def city_time(self) -> str:

@@ -59,6 +59,34 @@ class FrontDesk:
             if {"app", "key"} & set(kind.channels)
         ]
 
+    def waiting(self) -> list[dict[str, Any]]:
+        """List the kinds that are declared and cannot be asked for yet, each with the engine it waits for."""
+        return [
+            {"key": call.key, "pack": pack.key, "title": call.title.words(), "engine": pack.waiting[call.key]}
+            for pack in self._doors.packs.packs.values()
+            for call in pack.form.call
+            if call.key in pack.waiting
+        ]
+
+    def packs(self) -> list[dict[str, Any]]:
+        """List the packs: version, quality, what the next tier asks for, and each call with its tier."""
+        return [
+            {
+                "key": pack.key,
+                "version": pack.version,
+                "title": pack.title,
+                "summary": pack.summary,
+                "quality": pack.quality,
+                "missing": list(pack.missing),
+                "calls": [
+                    {"key": call.key, "title": call.title.words(), "quality": pack.tiers[call.key]}
+                    | ({"waitsFor": pack.waiting[call.key]} if call.key in pack.waiting else {})
+                    for call in pack.form.call
+                ],
+            }
+            for pack in self._doors.packs.packs.values()
+        ]
+
     async def me(self, request: Request) -> dict[str, Any]:
         """Say who asks, and where he is at home."""
         who = self._doors.asking.act(request.scope).who
