@@ -88,6 +88,35 @@ def test_an_id_of_another_answers_as_one_that_does_not_exist(role: str) -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("role", ["resident", "seat"])
+def test_who_may_not_make_a_thing_is_not_told_whether_its_id_is_taken(role: str) -> None:
+    """Who may make it learns that an id is taken, for two things cannot have one; see docs/explanation."""
+    who, view = PEOPLE[role], next(name for name, roles in VIEWS.items() if role in roles)
+
+    async def story() -> None:
+        city, _ = await cities(view)
+        for entity_type in (*SECRET_TYPES, "Vehicle"):
+            theirs = f"urn:ngsi-ld:{entity_type}:east-a" if entity_type == "Vehicle" else urn(entity_type, "east-a")
+            assert theirs in city.secrets
+            answers: dict[str, list[tuple[int, bytes]]] = {}
+            for one in (theirs, theirs + "0"):
+                body = said(BODY, one, entity_type)
+                for path, sent in (
+                    ("/entities", body),
+                    ("/entityOperations/create", [body]),
+                    ("/entityOperations/upsert", [body]),
+                ):
+                    asked = Probe(who, "POST", path, (), "service", (), sent)
+                    answers.setdefault(path, []).append(plain(await city.ask(asked), one))
+            for path, (taken, free) in answers.items():
+                assert taken == free, (path, entity_type)
+                refused = taken[0] == 403 or b"NotAllowed" in taken[1]
+                assert refused or entity_type != "Vehicle", (path, taken)
+                assert refused or b"BadRequestData" in taken[1], (path, entity_type, taken)
+
+    asyncio.run(story())
+
+
 async def version(city: City, entity_id: str) -> int:
     tenant = "north" if ":north-" in entity_id else "default"
     found = await city.broker.read(replace(ENGINE, tenant=tenant), entity_id)
