@@ -41,6 +41,7 @@ SAID = {
     "/api/calls/{id}/offer": "A worker offers the call by hand: `{helper, reason}`; the reason stays with the call.",
     "/api/calls/{id}/rate": "The caller gives `{stars, text?}`, 1 to 5 stars.",
     "/api/calls/{id}/reopen": "The caller says that it is not done after all: `{reason?}`; it goes out again.",
+    "/api/calls/{id}/take": "The desk takes up what it does itself; nobody travels for it.",
     "/city": "The city page: map, helpers as dots, open calls, circles.",
     "/helper": "The helper's page: duty, offer, one step after the other.",
     "/style": "What the pages are made of.",

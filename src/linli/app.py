@@ -230,28 +230,17 @@ async def build(plan: Plan) -> Node:
     egress = _egress(settings)
     broker = _broker(settings, store, clock, allow=allow, ids=ids, egress=egress)
     packs = Packs.read(_sources(settings))
+    policy, home, tuning = plan.policy or settings[POLICY], settings[NODE_SCOPE], Tuning.of(settings)
     dispatch = Dispatch(
-        broker,
-        allow,
-        plan.network,
-        packs,
-        clock,
-        ids,
-        secret,
-        policy=plan.policy or settings[POLICY],
-        home_scope=settings[NODE_SCOPE],
-        tuning=Tuning.of(settings),
+        broker, allow, plan.network, packs, clock, ids, secret, policy=policy, home_scope=home, tuning=tuning
     )
-
     identity = _identity(settings, store, clock, plan.wall_clock, secret=secret, egress=egress)
     broker.erasing = _erasing(settings, store, identity)
 
     async def behind() -> Mapping[str, object]:
         return {"dispatchBehind": await dispatch.behind()}
 
-    planner = Planner(packs, broker, dispatch, clock, _zone(settings[NODE_ZONE])) if settings[PACKS_PLANS] else None
-    kept, watch_s = plan.data / "packs", settings[PACKS_WATCH_S]
-    catalogue = Catalogue(packs, broker, STARTING, settings[NODE_SCOPE], kept, planner, watch_s)
+    catalogue = _catalogue(plan, packs, broker, dispatch, clock)
     insight = Insight.of(settings, broker, plan.network, clock) if plan.network else None
     live = Live(broker)
     pressing = PressToOffer(broker)
@@ -286,21 +275,15 @@ async def build(plan: Plan) -> Node:
     )
     notary = _notary(settings, store, secret, plan.wall_clock)
     resealing = Resealing(store, found_by(vocabulary()), plan.wall_clock)
-    home = settings[NODE_SCOPE]
-    return Node(
-        store,
-        egress,
-        broker,
-        dispatch,
-        live,
-        WebApp(doors),
-        clock,
-        doors,
-        home,
-        notary,
-        resealing,
-        catalogue,
-    )
+    web = WebApp(doors)
+    return Node(store, egress, broker, dispatch, live, web, clock, doors, home, notary, resealing, catalogue)
+
+
+def _catalogue(plan: Plan, packs: Packs, broker: Broker, dispatch: Dispatch, clock: Clock) -> Catalogue:
+    settings = plan.settings
+    planner = Planner(packs, broker, dispatch, clock, _zone(settings[NODE_ZONE])) if settings[PACKS_PLANS] else None
+    kept = plan.data / "packs"
+    return Catalogue(packs, broker, STARTING, settings[NODE_SCOPE], kept, planner, settings[PACKS_WATCH_S])
 
 
 def _sources(settings: Settings) -> Sources:

@@ -16,7 +16,7 @@ UNSAFE_FORMS = frozenset(
 #: who starts other programs: tools of PostgreSQL; workers of this program itself
 STARTS_PROGRAMS = frozenset({"store/_dump.py", "cli/_workers.py", "travel/_worker.py"})
 #: whose dice may be thrown again from a seed: made-up people and places, and ids of a headless run
-SEEDED_DICE = frozenset({"base/_ids.py", "demo"})
+SEEDED_DICE = frozenset({"base/_ids.py", "demo", "packs/_simulate.py"})
 WEAK = frozenset({"md5", "sha1", "MD5", "SHA1", "ECB", "CBC", "PKCS1v15", "TripleDES", "ARC4", "Blowfish", "CERT_NONE"})
 #: in a script of a page: text that would become markup or code, or words from another window
 INTO_MARKUP = re.compile(
