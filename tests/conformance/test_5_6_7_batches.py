@@ -141,7 +141,7 @@ def test_5_6_21_what_a_query_finds_is_purged(query: dict[str, str], left: list[s
         ({"keep": "speed"}, {"speed"}),
         ({"drop": "wings"}, {"speed", "colour", "number"}),
     ],
-    ids=repr,
+    ids=["some dropped", "one kept", "none has the name"],
 )
 def test_5_6_21_attributes_alone_are_purged(query: dict[str, str], kept: set[str]) -> None:
     door = fleet()
