@@ -15,8 +15,8 @@ from ._batches import Batch, Deed
 from ._broker import Broker
 from ._caps import Caps
 from ._contexts import ContextKind, Contexts, Fetching, Held, Use
-from ._forgetting import WAIT_H, Erasing, Wish
 from ._filing import filing_form
+from ._forgetting import WAIT_H, Erasing, Wish
 from ._form import attribute_name
 from ._geo import Geo, metres_outside, read_geo, read_place
 from ._grammar import read_q, read_scope_q, read_selectors, read_types
