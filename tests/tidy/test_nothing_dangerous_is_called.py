@@ -14,7 +14,7 @@ UNSAFE_FORMS = frozenset(
     {"pickle", "cPickle", "marshal", "shelve", "dill", "yaml", "xml", "lxml", "xmlrpc", "plistlib"}
 )
 #: who starts other programs: tools of PostgreSQL; workers of this program itself
-STARTS_PROGRAMS = frozenset({"store/_dump.py", "cli/_workers.py", "travel/_worker.py"})
+STARTS_PROGRAMS = frozenset({"store/_dump.py", "cli/_workers.py", "insight/_solving.py", "travel/_worker.py"})
 #: whose dice may be thrown again from a seed: made-up people and places, and ids of a headless run
 SEEDED_DICE = frozenset({"base/_ids.py", "demo", "packs/_simulate.py"})
 WEAK = frozenset({"md5", "sha1", "MD5", "SHA1", "ECB", "CBC", "PKCS1v15", "TripleDES", "ARC4", "Blowfish", "CERT_NONE"})
