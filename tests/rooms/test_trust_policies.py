@@ -27,7 +27,16 @@ NOW_US = 1_795_400_107 * SECOND_US
 DAY_US = 24 * 3600 * SECOND_US
 CITY = "/cn/r37/r3701"
 WEST, EAST = f"{CITY}/r370102/r370102001", f"{CITY}/r370103/r370103007"
-OWN_RECORDS = {"Account", "Audit", "Context", "ContextSourceRegistration", "EntityMap", "Setting", "Subscription"}
+OWN_RECORDS = {
+    "Account",
+    "Audit",
+    "MovementQuery",
+    "Context",
+    "ContextSourceRegistration",
+    "EntityMap",
+    "Setting",
+    "Subscription",
+}
 AUTHZ = Authz(FOLDER)
 
 
