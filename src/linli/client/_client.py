@@ -165,6 +165,10 @@ class Client:
         """Say as a worker that one has seen the call."""
         return await self._step(call_id, "acknowledge", {})
 
+    async def take(self, call_id: str) -> Json:
+        """Take up as a worker what the desk does itself."""
+        return await self._step(call_id, "take", {})
+
     async def offer(self, call_id: str, helper: str, reason: str) -> Json:
         """Offer a call to a helper by hand."""
         return await self._step(call_id, "offer", {"helper": helper, "reason": reason})
