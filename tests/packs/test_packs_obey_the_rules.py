@@ -12,9 +12,12 @@ from linli.packs._scenario import PROOFS
 from linli.vocab import vocabulary
 
 FOLDERS = sorted(path.parent for path in BUILTIN.glob("*/pack.toml"))
-SILVER = ["elder", "medicine"]
+SILVER = ["elder", "medicine", "education"]
 WAITING = {
     "elder.ledger": "cases",
+    "edu.enrol": "cases",
+    "edu.pickup": "gate",
+    "edu.holiday": "cases",
     "med.contract": "cases",
     "med.referral": "cases",
     "shop.refund": "cases",
