@@ -12,7 +12,7 @@ from linli.packs._scenario import PROOFS
 from linli.vocab import vocabulary
 
 FOLDERS = sorted(path.parent for path in BUILTIN.glob("*/pack.toml"))
-SILVER = ["elder", "medicine", "education"]
+SILVER = ["elder", "medicine", "education", "psychology"]
 WAITING = {
     "elder.ledger": "cases",
     "edu.enrol": "cases",
