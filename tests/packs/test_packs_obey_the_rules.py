@@ -13,6 +13,14 @@ from linli.vocab import vocabulary
 
 FOLDERS = sorted(path.parent for path in BUILTIN.glob("*/pack.toml"))
 SILVER = ["elder", "medicine", "education", "psychology"]
+#: area -> the workflows that it has by the plan of the house
+WORKFLOWS = {
+    "elder": "sos fall daily_ok inactivity visit_plan meal care_visit device ledger",
+    "medicine": "contract bp_screen chronic referral drug home_nursing vaccine file_120",
+    "education": "enrol attend pickup late course injury holiday",
+    "psychology": "hotline crisis booked follow same screen",
+}
+PREFIXES = {"elder": "elder", "medicine": "med", "education": "edu", "psychology": "psy"}
 WAITING = {
     "elder.ledger": "cases",
     "edu.enrol": "cases",
@@ -51,6 +59,12 @@ def test_a_pack_says_what_it_lacks_for_the_next_tier(pack: Pack) -> None:
     assert pack.missing
     lacks_for_gold = {*NOT_GOLD, "texts: no third language is whole"}
     assert pack.quality == ("silver" if set(pack.missing) <= lacks_for_gold else "bronze")
+
+
+@pytest.mark.parametrize("key", WORKFLOWS)
+def test_an_area_has_every_workflow_of_the_plan(packs: Packs, key: str) -> None:
+    wanted = [f"{PREFIXES[key]}.{word}" for word in WORKFLOWS[key].split()]
+    assert sorted(wanted) == sorted([*packs.packs[key].kinds, *packs.packs[key].waiting])
 
 
 @pytest.mark.parametrize("key", SILVER)

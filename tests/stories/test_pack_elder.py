@@ -69,3 +69,14 @@ def test_when_the_daily_word_is_missing_the_desk_asks_and_nobody_is_sent_on_the_
         assert (await worker.call(placed.id))["state"] == "confirmed"
 
     told(story, tmp_path)
+
+
+def test_what_old_people_ask_for_most_stands_first_on_the_page(tmp_path: Path) -> None:
+    async def story(town: Town) -> None:
+        kinds = await town.stranger.kinds()
+        shorts = [kind["short"] for kind in kinds]
+        digits = [short for short in shorts if short]
+        assert [kind["key"] for kind in kinds][:2] == ["elder.sos", "elder.care_visit"]
+        assert shorts[: len(digits)] == sorted(digits)
+
+    told(story, tmp_path)

@@ -41,7 +41,7 @@ class FrontDesk:
         }
 
     async def kinds(self, _: Request) -> list[dict[str, Any]]:
-        """List the kinds of service that somebody can ask for on a page."""
+        """List the kinds of service that somebody can ask for on a page, first those with a digit of the telephone menu."""
         packs = self._doors.packs
         return [
             {
@@ -55,7 +55,7 @@ class FrontDesk:
                 "arriveWithinMin": kind.arrive_within_min,
                 "short": kind.short,
             }
-            for kind in packs.kinds.values()
+            for kind in sorted(packs.kinds.values(), key=lambda one: (not one.short, one.short))
             if {"app", "key"} & set(kind.channels)
         ]
 
