@@ -81,6 +81,8 @@ function tools(pane, call) {
   const can = new Set(call.can ?? []);
   return h('div.dotools', null,
     can.has('acknowledge') && h(call.urgency >= 3 ? 'button.primary' : 'button', { type: 'button', 'data-do': 'acknowledge', onclick: () => act(pane, 'acknowledge', {}) }, icon('done'), t('worker.acknowledge'), h('kbd', null, 'a')),
+    can.has('take') && h('button.primary', { type: 'button', 'data-do': 'take', onclick: () => act(pane, 'take', {}) }, icon('person'), t('worker.take')),
+    can.has('finish') && call.state === 'accepted' && h('button.primary', { type: 'button', 'data-do': 'finish', onclick: () => act(pane, 'finish', {}) }, icon('done'), t('worker.finish')),
     can.has('offer') && h('button', { type: 'button', 'data-do': 'offer', 'aria-expanded': String(pane.picking), onclick: () => pick(pane) }, icon('person'), t('worker.offer_hand')),
     can.has('reopen') && h('button', { type: 'button', 'data-do': 'reopen', onclick: () => act(pane, 'reopen', {}) }, icon('reopened'), t('worker.reopen')),
     can.has('confirm') && h('button', { type: 'button', 'data-do': 'confirm', onclick: () => act(pane, 'confirm', {}) }, icon('confirmed'), t('worker.confirm')),

@@ -126,3 +126,17 @@ def test_a_worker_sees_who_called_masked_and_in_clear_for_a_minute_with_a_reason
     page.locator(".masked button.primary").click()
     expect(shown).to_contain_text(resident["name"])
     expect(page.locator(".masked .sub")).to_contain_text("5")
+
+
+def test_a_duty_of_the_desk_is_taken_and_finished_at_the_desk(board, node):
+    page, resident = board
+    page.mouse.move(1300, 700)
+    call_id = node.press(resident["id"], "psy.booked")
+    page.locator(f'.list li[data-id="{call_id}"]').click()
+    expect(page.locator("[data-do=offer]")).to_have_count(0)
+    page.locator("[data-do=take]").click()
+    expect(page.locator("[data-do=take]")).to_have_count(0)
+    page.locator("[data-do=finish]").click()
+    expect(page.locator("[data-do=finish]")).to_have_count(0)
+    (call,) = (one for one in node.calls(resident["id"]) if one["id"] == call_id)
+    assert call["state"] == "done"

@@ -14,6 +14,9 @@ from linli.dispatch import CallRequest
 from ._asking import headers_of
 from ._doors import Doors
 
+#: who stands before a page without being on duty
+PEOPLE = frozenset({"caller", "resident", "guardian"})
+
 
 class FrontDesk:
     """Answers in the bodies of the API routes of the same names."""
@@ -41,7 +44,7 @@ class FrontDesk:
         }
 
     async def kinds(self, _: Request) -> list[dict[str, Any]]:
-        """List the kinds of service that somebody can ask for on a page, first those with a digit of the telephone menu."""
+        """List the kinds that people ask for on a page, first those with a digit of the telephone menu."""
         packs = self._doors.packs
         return [
             {
@@ -56,7 +59,7 @@ class FrontDesk:
                 "short": kind.short,
             }
             for kind in sorted(packs.kinds.values(), key=lambda one: (not one.short, one.short))
-            if {"app", "key"} & set(kind.channels)
+            if {"app", "key"} & set(kind.channels) and PEOPLE & set(kind.callers)
         ]
 
     def waiting(self) -> list[dict[str, Any]]:
