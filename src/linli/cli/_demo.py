@@ -196,8 +196,14 @@ def _folder(data: Path | None, *, fresh: bool) -> Iterator[Path]:
 
 
 def _counting(what: str) -> Callable[[int], None]:
+    """Tell on one line of a terminal, in a file every ten thousand."""
+    on_screen, told = sys.stdout.isatty(), 0
+
     def tell(count: int) -> None:
-        print(f"  {count} {what}", end="\r" if sys.stdout.isatty() else "\n", flush=True)
+        nonlocal told
+        if on_screen or count // 10_000 > told // 10_000:
+            print(f"  {count} {what}", end="\r" if on_screen else "\n", flush=True)
+        told = count
 
     return tell
 
