@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGES = (
     "/", "/worker", "/helper", "/city", "/style", "/health",
     "/sign-in", "/sign-in/card", "/sign-in/help", "/sign-in/invitation",
-    "/account", "/account/invite", "/account/card", "/device", "/looked",
+    "/account", "/account/invite", "/account/card", "/device", "/looked", "/movements",
 )  # fmt: skip
 
 
