@@ -12,15 +12,16 @@ from linli.packs._scenario import PROOFS
 from linli.vocab import vocabulary
 
 FOLDERS = sorted(path.parent for path in BUILTIN.glob("*/pack.toml"))
-SILVER = ["elder", "medicine", "education", "psychology"]
+SILVER = ["elder", "medicine", "education", "psychology", "legal"]
 #: area -> the workflows that it has by the plan of the house
 WORKFLOWS = {
     "elder": "sos fall daily_ok inactivity visit_plan meal care_visit device ledger",
     "medicine": "contract bp_screen chronic referral drug home_nursing vaccine file_120",
     "education": "enrol attend pickup late course injury holiday",
     "psychology": "hotline crisis booked follow same screen",
+    "legal": "advice aid mediate wage notary correction",
 }
-PREFIXES = {"elder": "elder", "medicine": "med", "education": "edu", "psychology": "psy"}
+PREFIXES = {"elder": "elder", "medicine": "med", "education": "edu", "psychology": "psy", "legal": "law"}
 WAITING = {
     "elder.ledger": "cases",
     "edu.enrol": "cases",
@@ -31,6 +32,11 @@ WAITING = {
     "shop.refund": "cases",
     "home.vet": "cases",
     "home.damage": "cases",
+    "law.aid": "cases",
+    "law.mediate": "cases",
+    "law.wage": "cases",
+    "law.notary": "cases",
+    "law.correction": "cases",
 }
 ORDINARY = {
     "elder.care_visit": "carer",

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
-from town import EAST, LAT, LON, WEST, Town, a_helper, a_shift, a_town
+from town import EAST, LAT, LON, WEST, Town, a_helper, a_shift, rungs, told
 
 THE_CLASS = (LON + 0.010, LAT + 0.020)
 NEXT_DOOR = (LON + 0.024, LAT + 0.020)
-
-
-def told(story, folder: Path) -> None:
-    async def run() -> None:
-        async with a_town(folder) as town:
-            await story(town)
-
-    asyncio.run(run())
-
-
-async def rungs(town: Town, call_id: str) -> list[str]:
-    """Return who was told, one after another."""
-    entity = await town.admin.entity(call_id, purpose="service")
-    return [row["to"] for row in entity["timeline"]["json"] if row["what"] == "escalated"]
 
 
 def test_when_a_child_is_hurt_first_aid_comes_from_next_door_and_the_guardian_is_told(tmp_path: Path) -> None:

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
-from town import EAST, LAT, LON, WEST, Town, a_helper, a_shift, a_town
+from town import EAST, LAT, LON, WEST, Town, a_helper, a_shift, rungs, told
 
 AT_HOME = (LON + 0.010, LAT + 0.020)
 NEXT_DOOR = (LON + 0.024, LAT + 0.020)
-
-
-def told(story, folder: Path) -> None:
-    async def run() -> None:
-        async with a_town(folder) as town:
-            await story(town)
-
-    asyncio.run(run())
-
-
-async def rungs(town: Town, call_id: str) -> list[str]:
-    """Return who was told, one after another."""
-    entity = await town.admin.entity(call_id, purpose="service")
-    return [row["to"] for row in entity["timeline"]["json"] if row["what"] == "escalated"]
 
 
 def test_a_press_for_life_climbs_to_the_leader_in_three_minutes_and_goes_to_the_first_who_can_help(

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
-from town import EAST, LAT, LON, WEST, Town, a_helper, a_shift, a_town
+from town import EAST, LAT, LON, WEST, Town, a_helper, a_shift, told
 
 from linli.client import ClientProblem
 
 AT_HOME = (LON + 0.010, LAT + 0.020)
 NEXT_DOOR = (LON + 0.024, LAT + 0.020)
-
-
-def told(story, folder: Path) -> None:
-    async def run() -> None:
-        async with a_town(folder) as town:
-            await story(town)
-
-    asyncio.run(run())
 
 
 def test_a_prescription_is_brought_by_a_courier_of_the_next_community(tmp_path: Path) -> None:

@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
-from town import LAT, LON, WEST, Town, a_helper, a_shift, a_town
+from town import LAT, LON, WEST, Town, a_helper, a_shift, rungs, told
 
 AT_HOME = (LON + 0.010, LAT + 0.020)
-
-
-def told(story, folder: Path) -> None:
-    async def run() -> None:
-        async with a_town(folder) as town:
-            await story(town)
-
-    asyncio.run(run())
-
-
-async def rungs(town: Town, call_id: str) -> list[str]:
-    """Return who was told, one after another."""
-    entity = await town.admin.entity(call_id, purpose="service")
-    return [row["to"] for row in entity["timeline"]["json"] if row["what"] == "escalated"]
 
 
 def test_a_voice_that_wants_to_die_is_raised_to_life_and_heard_and_nobody_comes_unasked(tmp_path: Path) -> None:

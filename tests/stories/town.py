@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,19 @@ async def a_town(folder: Path, *, policy: str | None = None, now_us: int = START
         yield town
     finally:
         await node.stop()
+
+
+def told(story: Callable[[Town], Awaitable[None]], folder: Path) -> None:
+    """Run a story in a town of its own."""
+
+    async def run() -> None:
+        async with a_town(folder) as town:
+            await story(town)
+
+    asyncio.run(run())
+
+
+async def rungs(town: Town, call_id: str) -> list[str]:
+    """Return who was told of a call, one after another."""
+    entity = await town.admin.entity(call_id, purpose="service")
+    return [row["to"] for row in entity["timeline"]["json"] if row["what"] == "escalated"]

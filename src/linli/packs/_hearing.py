@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from linli.base import say
 from linli.dispatch import Kind
 
-from ._form import CallForm
+from ._form import CallForm, PriceForm
 from ._packs import Pack, Packs
 
 #: how alike a sentence must be to one of a pack, when none of its words is said
@@ -54,19 +54,17 @@ def answer(pack: Pack, key: str, language: str, urgency: int) -> str:
         return say("pack.waiting", language, title=title)
     kind = pack.kinds[key]
     sentences = [say("pack.life" if urgency == LIFE else "pack.taken", language, title=title), _promise(kind, language)]
-    sentences += [
-        say(
-            "pack.price",
-            language,
-            title=price.title.words()[language],
-            amount=f"{price.amount:g}",
-            currency=say(f"pack.currency.{price.currency}", language) if price.currency == "CNY" else price.currency,
-            per=say(f"pack.per.{price.per}", language),
-        )
-        for price in call.price
-        if urgency < URGENT
-    ]
+    sentences += [_price(price, language) for price in call.price if urgency < URGENT]
     return ("" if language == "zh" else " ").join(sentences)
+
+
+def _price(price: PriceForm, language: str) -> str:
+    title = price.title.words()[language]
+    if not price.amount:
+        return say("pack.free", language, title=title)
+    currency = say(f"pack.currency.{price.currency}", language) if price.currency == "CNY" else price.currency
+    per = say(f"pack.per.{price.per}", language)
+    return say("pack.price", language, title=title, amount=f"{price.amount:g}", currency=currency, per=per)
 
 
 def _promise(kind: Kind, language: str) -> str:
