@@ -270,6 +270,43 @@ def test_a_plan_places_a_call_for_everybody_it_means_once_an_occurrence(tmp_path
     told(packs, story)
 
 
+def test_a_plan_for_what_is_about_a_person_places_one_call_for_him_while_it_holds(tmp_path: Path) -> None:
+    def change(tree: Tree) -> None:
+        query = {"type": "Label", "q": "label==recovering"}
+        tree["plan"] = [{"every": "FREQ=DAILY;BYHOUR=10", "for": query, "makes": "trial.walk"}]
+
+    packs = packs_of(tmp_path, changed(change))
+
+    def a_label(name: str, label: str) -> Draft:
+        values = {
+            "subject": "urn:ngsi-ld:Resident:990101000000:meant",
+            "label": label,
+            "since": "2026-03-01",
+            "until": "2026-03-31",
+            "setBy": "urn:ngsi-ld:Helper:990101000000:worker",
+            "basis": "a letter of the hospital",
+        }
+        return Draft(f"urn:ngsi-ld:Label:990101000000:{name}", "Label", values, scopes=(SCOPE,))
+
+    async def story(stage: Stage) -> None:
+        labels = [a_label("first", "recovering"), a_label("second", "recovering"), a_label("third", "pregnant")]
+        await stage.broker.write(ENGINE, [a_resident("meant", checked=False), *labels])
+        planner = Planner(packs, stage.broker, stage.dispatch, stage.clock, "Asia/Shanghai")
+        await planner.start()
+        await stage.go_to(START_US + HOUR_US)
+        await planner.settled()
+        (call,) = await stage.broker.read_all(ENGINE, "ServiceCall")
+        assert (call.values["caller"], call.values["forWhom"]) == (labels[0].values["subject"],) * 2
+        await stage.step(WORKER, call.id, "cancel")
+        await stage.broker.write(ENGINE, [a_label("first", "pregnant"), a_label("second", "pregnant")])
+        await stage.go_to(START_US + 25 * HOUR_US)
+        await planner.settled()
+        assert len(await stage.broker.read_all(ENGINE, "ServiceCall")) == 1
+        await planner.stop()
+
+    told(packs, story)
+
+
 @pytest.mark.parametrize(
     ("every", "work", "after", "due"),
     [

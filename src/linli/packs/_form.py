@@ -170,7 +170,7 @@ class CallForm(Form):
 
 
 class QueryForm(Form):
-    """Which entities a plan is for."""
+    """Which entities a plan is for; one that is about a person (its `subject`) stands for him."""
 
     type: str
     q: str = ""

@@ -114,22 +114,28 @@ class Planner:
         day = now_us // (3600 * SECOND_US)  # a plan falls due at most hourly
         placed = 0
         for one in await self._broker.read_all(ACT, plan.for_.type):
-            if not wanted.holds(one.values) or await self._has_open(one, plan.makes):
+            whose = await self._whose(one) if wanted.holds(one.values) else None
+            if whose is None or await self._has_open(whose, plan.makes):
                 continue
-            place = await self._place_of(one)
+            place = await self._place_of(whose)
             if place is None:
-                log.warning("packs.plan.placeless", call=plan.makes, id=one.id)
+                log.warning("packs.plan.placeless", call=plan.makes, id=whose.id)
                 continue
-            whom = one.id if plan.for_.type == "Resident" else ""
-            key = f"{plan.makes}|{day}|{one.id}"
+            whom = whose.id if whose.type == "Resident" else ""
+            key = f"{plan.makes}|{day}|{whose.id}"
             request = CallRequest(plan.makes, *place, "plan", for_whom=whom, key=key)
             try:
-                await self._dispatch.place_call(Act(Principal(one.id, "engine", ("/",)), "service"), request)
+                await self._dispatch.place_call(Act(Principal(whose.id, "engine", ("/",)), "service"), request)
                 placed += 1
             except LinliError as error:
-                log.warning("packs.plan.refused", call=plan.makes, id=one.id, reason=error.message)
+                log.warning("packs.plan.refused", call=plan.makes, id=whose.id, reason=error.message)
             await asyncio.sleep(0)  # people's presses come in between
         return placed
+
+    async def _whose(self, one: Plain) -> Plain | None:
+        """Return the person whom an entity is about, as a label or a declaration is, or else the entity itself."""
+        about = str(one.values.get("subject") or "")
+        return await self._broker.read(ACT, about) if about else one
 
     async def _has_open(self, one: Plain, kind: str) -> bool:
         """Tell whether a call of this kind for this one has not ended yet: nobody is asked twice for the same."""
