@@ -12,7 +12,7 @@ from linli.packs._scenario import PROOFS
 from linli.vocab import vocabulary
 
 FOLDERS = sorted(path.parent for path in BUILTIN.glob("*/pack.toml"))
-SILVER = ["elder", "medicine", "education", "psychology", "legal"]
+SILVER = ["elder", "medicine", "education", "psychology", "legal", "gate", "housekeeping"]
 #: area -> the workflows that it has by the plan of the house
 WORKFLOWS = {
     "elder": "sos fall daily_ok inactivity visit_plan meal care_visit device ledger",
@@ -20,8 +20,18 @@ WORKFLOWS = {
     "education": "enrol attend pickup late course injury holiday",
     "psychology": "hotline crisis booked follow same screen",
     "legal": "advice aid mediate wage notary correction",
+    "gate": "entry visitor offline checkpoint declare home_obs seal contacts",
+    "housekeeping": "book vet visit price damage plan repair",
 }
-PREFIXES = {"elder": "elder", "medicine": "med", "education": "edu", "psychology": "psy", "legal": "law"}
+PREFIXES = {
+    "elder": "elder",
+    "medicine": "med",
+    "education": "edu",
+    "psychology": "psy",
+    "legal": "law",
+    "gate": "gate",
+    "housekeeping": "home",
+}
 WAITING = {
     "elder.ledger": "cases",
     "edu.enrol": "cases",
@@ -37,6 +47,13 @@ WAITING = {
     "law.wage": "cases",
     "law.notary": "cases",
     "law.correction": "cases",
+    "gate.entry": "gate",
+    "gate.visitor": "gate",
+    "gate.offline": "gate",
+    "gate.checkpoint": "gate",
+    "gate.declare": "gate",
+    "gate.seal": "cases",
+    "gate.contacts": "cases",
 }
 ORDINARY = {
     "elder.care_visit": "carer",

@@ -44,11 +44,17 @@ class Filter:
         return tuple(name for name, _, _ in self.parts)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Tell whether all comparisons hold; with a value that is missing, or of another kind, only `!=` does."""
+        """Tell whether all comparisons hold: of a list one value is enough, and for `!=` none may be equal.
+
+        With a value that is missing, or of another kind, only `!=` holds.
+        """
         return all(_holds(values.get(name), op, wanted) for name, op, wanted in self.parts)
 
 
 def _holds(found: Any, op: str, wanted: Value) -> bool:
+    if isinstance(found, list):
+        some = any(_holds(one, "==" if op == "!=" else op, wanted) for one in found)
+        return some != (op == "!=")
     alike = type(found) is type(wanted) or (_is_number(found) and _is_number(wanted))
     return bool(_COMPARE[op](found, wanted)) if alike else op == "!="
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from linli.base import SECOND_US, Clock
+from linli.base import SECOND_US, Clock, from_wire_time
 from linli.base.errors import LinliError
 from linli.broker import Broker, Plain
 from linli.dispatch import CallRequest, Dispatch
@@ -114,7 +114,7 @@ class Planner:
         day = now_us // (3600 * SECOND_US)  # a plan falls due at most hourly
         placed = 0
         for one in await self._broker.read_all(ACT, plan.for_.type):
-            whose = await self._whose(one) if wanted.holds(one.values) else None
+            whose = await self._whose(one) if wanted.holds(one.values) and not _ended(one, now_us) else None
             if whose is None or await self._has_open(whose, plan.makes):
                 continue
             place = await self._place_of(whose)
@@ -176,6 +176,12 @@ def grace_us(text: str) -> int:
     match = _DURATION.fullmatch(text)
     days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
     return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * SECOND_US
+
+
+def _ended(one: Plain, now_us: int) -> bool:
+    """Tell whether an entity has ended, as a care plan does: it is kept for a while and asks for nothing any more."""
+    ended_at = one.values.get("endedAt")
+    return bool(ended_at) and from_wire_time(str(ended_at)) <= now_us
 
 
 def _point(values: Mapping[str, Any]) -> tuple[float, float] | None:
