@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -163,11 +163,13 @@ def a_district() -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def a_town(folder: Path, *, policy: str | None = None, now_us: int = START_US) -> AsyncIterator[Town]:
+async def a_town(
+    folder: Path, *, policy: str | None = None, now_us: int = START_US, settings: Mapping[str, Any] | None = None
+) -> AsyncIterator[Town]:
     """Build, start and load a town in `folder`; opening the same folder again goes on where it stopped."""
     plan = Plan(
         data=folder,
-        settings=Settings({"node.phone": "0000-12345"}),
+        settings=Settings({"node.phone": "0000-12345", **(settings or {})}),
         city_clock=lambda _: SteppedClock(now_us),
         wall_clock=WallClock(),
         network=Network.from_streets(streets()),
@@ -187,11 +189,11 @@ async def a_town(folder: Path, *, policy: str | None = None, now_us: int = START
         await node.stop()
 
 
-def told(story: Callable[[Town], Awaitable[None]], folder: Path) -> None:
-    """Run a story in a town of its own."""
+def told(story: Callable[[Town], Awaitable[None]], folder: Path, **how: Any) -> None:
+    """Run a story in a town of its own, built `how` `a_town` says."""
 
     async def run() -> None:
-        async with a_town(folder) as town:
+        async with a_town(folder, **how) as town:
             await story(town)
 
     asyncio.run(run())

@@ -53,7 +53,9 @@ def answer(pack: Pack, key: str, language: str, urgency: int) -> str:
     if key in pack.waiting:
         return say("pack.waiting", language, title=title)
     kind = pack.kinds[key]
-    sentences = [say("pack.life" if urgency == LIFE else "pack.taken", language, title=title), _promise(kind, language)]
+    sentences = [say("pack.life" if urgency == LIFE else "pack.taken", language, title=title)]
+    if urgency < LIFE or kind.urgency >= URGENT:  # raised by its words, it has another pace than its kind's
+        sentences.append(_promise(kind, language))
     sentences += [_price(price, language) for price in call.price if urgency < URGENT]
     return ("" if language == "zh" else " ").join(sentences)
 

@@ -1,0 +1,135 @@
+"""Who is observed at home is visited each day while the order lasts, and by somebody from next door if need be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from town import (
+    EAST,
+    LAT,
+    LON,
+    START_US,
+    WEST,
+    Town,
+    a_helper,
+    a_shift,
+    area_id,
+    link,
+    point,
+    prop,
+    rungs,
+    scope_of,
+    told,
+    word,
+)
+
+from linli.base import MINUTE_US
+from linli.client import ClientProblem
+
+AT_HOME = (LON + 0.010, LAT + 0.020)
+NEXT_DOOR = (LON + 0.024, LAT + 0.020)
+DAY_MIN = 24 * 60
+RESIDENT = f"urn:ngsi-ld:Resident:{WEST}:01JTESTRES1DENT00000000001"
+ORDER = "urn:ngsi-ld:HealthOrder:990101000000:01JTEST0RDER00000000000001"
+
+
+def a_resident() -> dict[str, Any]:
+    return {
+        "id": RESIDENT,
+        "type": "Resident",
+        "scope": scope_of(WEST),
+        "ageBand": word("a18to59"),
+        "homeArea": link(area_id(WEST)),
+        "location": point(*AT_HOME),
+    }
+
+
+def an_order(until: str) -> dict[str, Any]:
+    return {
+        "id": ORDER,
+        "type": "HealthOrder",
+        "scope": scope_of(WEST),
+        "number": prop("2026-1"),
+        "issuer": prop("Example office"),
+        "legalBasis": prop("Example law"),
+        "since": prop("2026-03-01"),
+        "until": prop(until),
+        "appliesTo": link([area_id(WEST)]),
+        "measures": word(["declaration", "homeObservation"]),
+        "allows": prop(["subject", "at", "decision", "observeUntil"]),
+        "keepDays": prop(14),
+    }
+
+
+def a_declaration() -> dict[str, Any]:
+    return {
+        "id": f"urn:ngsi-ld:HealthDeclaration:{WEST}:01JTESTDEC1AR000000000001",
+        "type": "HealthDeclaration",
+        "scope": scope_of(WEST),
+        "subject": link(RESIDENT),
+        "order": link(ORDER),
+        "at": prop("2026-03-02T00:00:00Z"),
+        "decision": word("observe"),
+    }
+
+
+def test_who_is_observed_is_visited_each_day_until_the_order_ends(tmp_path: Path) -> None:
+    async def story(town: Town) -> None:
+        await town.load(a_helper(1, WEST, *AT_HOME, skills=("grid_worker",)), a_shift(1, WEST))
+        await town.admin.upsert_batch([an_order("2026-03-02"), a_resident()], purpose="registry")
+        await town.admin.upsert_batch([a_declaration()], purpose="epidemic")
+        await town.pass_minutes(11)
+        await town.settle()
+        grid_worker = await town.helper(1)
+        offer = (await grid_worker.helper_me())["offer"]
+        assert offer["kind"] == "gate.home_obs"
+        call = await grid_worker.accept(offer["id"])
+        for step in (grid_worker.depart, grid_worker.arrive, grid_worker.finish):
+            await step(call["id"])
+        await town.pass_minutes(16 * 60)  # the order ends at midnight
+        await town.node.broker.expire_due()
+        await town.pass_minutes(DAY_MIN)
+        await town.settle()
+        (visit,) = await town.admin.entities("ServiceCall", purpose="service")
+        assert (visit["forWhom"], visit["mouth"]["vocab"], visit["state"]["vocab"]) == (RESIDENT, "plan", "closed")
+
+    told(story, tmp_path, now_us=START_US - 10 * MINUTE_US, settings={"packs.plans": True})
+
+
+def test_while_the_order_lasts_the_next_day_brings_the_next_visit(tmp_path: Path) -> None:
+    async def story(town: Town) -> None:
+        await town.admin.upsert_batch([an_order("2026-03-31"), a_resident()], purpose="registry")
+        await town.admin.upsert_batch([a_declaration()], purpose="epidemic")
+        worker = await town.worker(WEST)
+        for day in (1, 2):
+            await town.pass_minutes(11 if day == 1 else DAY_MIN)
+            await town.settle()
+            visits = await town.admin.entities("ServiceCall", purpose="service")
+            assert len(visits) == day
+            await worker.cancel(visits[-1]["id"], "rang: no fever")
+
+    told(story, tmp_path, now_us=START_US - 10 * MINUTE_US, settings={"packs.plans": True})
+
+
+def test_a_visit_that_nobody_can_make_is_told_upwards_and_goes_to_the_first_neighbour_who_can(tmp_path: Path) -> None:
+    async def story(town: Town) -> None:
+        worker = await town.worker(WEST)
+        placed = await worker.place_call("gate.home_obs", *AT_HOME, key="day 3", mouth="seat")
+        await town.pass_minutes(121)
+        assert await rungs(town, placed.id) == ["community_worker", "officer"]
+        await town.load(a_helper(2, EAST, *NEXT_DOOR, skills=("grid_worker",)), a_shift(2, EAST))
+        await town.pass_minutes(0.3)
+        offer = (await (await town.helper(2)).helper_me())["offer"]
+        assert (offer["kind"], offer["crossing"]) == ("gate.home_obs", True)
+
+    told(story, tmp_path)
+
+
+def test_a_pass_cannot_be_asked_for_yet_and_the_way_out_is_said(tmp_path: Path) -> None:
+    async def story(town: Town) -> None:
+        with pytest.raises(ClientProblem, match=r"waits for the engine gate.*Ask the seat on duty"):
+            await town.stranger.calling_as("her telephone").place_call("gate.visitor", *AT_HOME, key="press")
+
+    told(story, tmp_path)
