@@ -12,7 +12,7 @@ from linli.packs._scenario import PROOFS
 from linli.vocab import vocabulary
 
 FOLDERS = sorted(path.parent for path in BUILTIN.glob("*/pack.toml"))
-SILVER = ["elder", "medicine", "education", "psychology", "legal", "gate", "housekeeping"]
+SILVER = ["elder", "medicine", "education", "psychology", "legal", "gate", "housekeeping", "government"]
 #: area -> the workflows that it has by the plan of the house
 WORKFLOWS = {
     "elder": "sos fall daily_ok inactivity visit_plan meal care_visit device ledger",
@@ -22,6 +22,7 @@ WORKFLOWS = {
     "legal": "advice aid mediate wage notary correction",
     "gate": "entry visitor offline checkpoint declare home_obs seal contacts",
     "housekeeping": "book vet visit price damage plan repair",
+    "government": "case multi return callback benefit queue home_proxy supervise",
 }
 PREFIXES = {
     "elder": "elder",
@@ -31,6 +32,7 @@ PREFIXES = {
     "legal": "law",
     "gate": "gate",
     "housekeeping": "home",
+    "government": "gov",
 }
 WAITING = {
     "elder.ledger": "cases",
@@ -42,6 +44,13 @@ WAITING = {
     "shop.refund": "cases",
     "home.vet": "cases",
     "home.damage": "cases",
+    "gov.case": "cases",
+    "gov.multi": "cases",
+    "gov.return": "cases",
+    "gov.callback": "cases",
+    "gov.benefit": "cases",
+    "gov.queue": "cases",
+    "gov.supervise": "cases",
     "law.aid": "cases",
     "law.mediate": "cases",
     "law.wage": "cases",
