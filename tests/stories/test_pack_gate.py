@@ -16,6 +16,7 @@ from town import (
     a_helper,
     a_shift,
     area_id,
+    calls_of,
     link,
     point,
     prop,
@@ -63,7 +64,7 @@ def an_order(until: str) -> dict[str, Any]:
     }
 
 
-def a_declaration() -> dict[str, Any]:
+def a_declaration(observe_until: str = "2026-03-15") -> dict[str, Any]:
     return {
         "id": f"urn:ngsi-ld:HealthDeclaration:{WEST}:01JTESTDEC1AR000000000001",
         "type": "HealthDeclaration",
@@ -72,6 +73,7 @@ def a_declaration() -> dict[str, Any]:
         "order": link(ORDER),
         "at": prop("2026-03-02T00:00:00Z"),
         "decision": word("observe"),
+        "observeUntil": prop(observe_until),
     }
 
 
@@ -92,23 +94,25 @@ def test_who_is_observed_is_visited_each_day_until_the_order_ends(tmp_path: Path
         await town.node.broker.expire_due()
         await town.pass_minutes(DAY_MIN)
         await town.settle()
-        (visit,) = await town.admin.entities("ServiceCall", purpose="service")
+        (visit,) = await calls_of(town, "gate.home_obs")
         assert (visit["forWhom"], visit["mouth"]["vocab"], visit["state"]["vocab"]) == (RESIDENT, "plan", "closed")
 
     told(story, tmp_path, now_us=START_US - 10 * MINUTE_US, settings={"packs.plans": True})
 
 
-def test_while_the_order_lasts_the_next_day_brings_the_next_visit(tmp_path: Path) -> None:
+def test_the_next_day_brings_the_next_visit_until_the_last_day_of_the_observation(tmp_path: Path) -> None:
     async def story(town: Town) -> None:
         await town.admin.upsert_batch([an_order("2026-03-31"), a_resident()], purpose="registry")
-        await town.admin.upsert_batch([a_declaration()], purpose="epidemic")
+        await town.admin.upsert_batch([a_declaration("2026-03-03")], purpose="epidemic")
         worker = await town.worker(WEST)
-        for day in (1, 2):
-            await town.pass_minutes(11 if day == 1 else DAY_MIN)
+        for minutes, visited in ((11, 1), (DAY_MIN, 2), (DAY_MIN, 2)):
+            await town.pass_minutes(minutes)
             await town.settle()
-            visits = await town.admin.entities("ServiceCall", purpose="service")
-            assert len(visits) == day
-            await worker.cancel(visits[-1]["id"], "rang: no fever")
+            visits = await calls_of(town, "gate.home_obs")
+            assert len(visits) == visited
+            for visit in visits:
+                if visit["state"]["vocab"] == "noProvider":
+                    await worker.cancel(visit["id"], "rang: no fever")
 
     told(story, tmp_path, now_us=START_US - 10 * MINUTE_US, settings={"packs.plans": True})
 

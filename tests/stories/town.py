@@ -199,6 +199,12 @@ def told(story: Callable[[Town], Awaitable[None]], folder: Path, **how: Any) -> 
     asyncio.run(run())
 
 
+async def calls_of(town: Town, kind: str) -> list[dict[str, Any]]:
+    """Return every call of a kind, ended ones too."""
+    calls = await town.admin.entities("ServiceCall", purpose="service")
+    return [one for one in calls if one["serviceKind"].endswith(f":{kind}")]
+
+
 async def rungs(town: Town, call_id: str) -> list[str]:
     """Return who was told of a call, one after another."""
     entity = await town.admin.entity(call_id, purpose="service")

@@ -12,7 +12,9 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -34,6 +36,8 @@ ACT = Act(Principal("engine:plans", "engine", ("/",)), "service")
 ROWS_MAX = 500
 SAVE_EVERY = 2000
 PAUSE_S = 5.0
+#: attributes that name the last day on which an entity holds, as a label and an observation have one
+LAST_DAYS = ("until", "observeUntil")
 
 _DURATION = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.ASCII)
 log = structlog.get_logger(__name__)
@@ -112,9 +116,10 @@ class Planner:
     async def _place(self, plan: PlanForm, now_us: int) -> int:
         wanted = Filter.read(plan.for_.q) or Filter(())
         day = now_us // (3600 * SECOND_US)  # a plan falls due at most hourly
+        today = datetime.fromtimestamp(now_us / SECOND_US, ZoneInfo(self._zone)).date().isoformat()
         placed = 0
         for one in await self._broker.read_all(ACT, plan.for_.type):
-            whose = await self._whose(one) if wanted.holds(one.values) and not _ended(one, now_us) else None
+            whose = await self._whose(one) if wanted.holds(one.values) and not _ended(one, now_us, today) else None
             if whose is None or await self._has_open(whose, plan.makes):
                 continue
             place = await self._place_of(whose)
@@ -178,10 +183,12 @@ def grace_us(text: str) -> int:
     return (((days * 24 + hours) * 60 + minutes) * 60 + seconds) * SECOND_US
 
 
-def _ended(one: Plain, now_us: int) -> bool:
+def _ended(one: Plain, now_us: int, today: str) -> bool:
     """Tell whether an entity has ended, as a care plan does: it is kept for a while and asks for nothing any more."""
     ended_at = one.values.get("endedAt")
-    return bool(ended_at) and from_wire_time(str(ended_at)) <= now_us
+    if ended_at and from_wire_time(str(ended_at)) <= now_us:
+        return True
+    return any(str(one.values[name]) < today for name in LAST_DAYS if name in one.values)
 
 
 def _point(values: Mapping[str, Any]) -> tuple[float, float] | None:
