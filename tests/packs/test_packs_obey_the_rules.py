@@ -12,7 +12,7 @@ from linli.packs._scenario import PROOFS
 from linli.vocab import vocabulary
 
 FOLDERS = sorted(path.parent for path in BUILTIN.glob("*/pack.toml"))
-SILVER = ["elder", "medicine", "education", "psychology", "legal", "gate", "housekeeping", "government"]
+SILVER = ["elder", "medicine", "education", "psychology", "legal", "gate", "housekeeping", "government", "shopping"]
 #: area -> the workflows that it has by the plan of the house
 WORKFLOWS = {
     "elder": "sos fall daily_ok inactivity visit_plan meal care_visit device ledger",
@@ -23,6 +23,7 @@ WORKFLOWS = {
     "gate": "entry visitor offline checkpoint declare home_obs seal contacts",
     "housekeeping": "book vet visit price damage plan repair",
     "government": "case multi return callback benefit queue home_proxy supervise",
+    "shopping": "group hour phone subst lockdown refund medicine",
 }
 PREFIXES = {
     "elder": "elder",
@@ -33,6 +34,7 @@ PREFIXES = {
     "gate": "gate",
     "housekeeping": "home",
     "government": "gov",
+    "shopping": "shop",
 }
 WAITING = {
     "elder.ledger": "cases",
