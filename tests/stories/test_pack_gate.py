@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-from town import (
-    EAST,
-    LAT,
-    LON,
-    START_US,
-    WEST,
-    Town,
-    a_helper,
-    a_shift,
-    area_id,
-    calls_of,
-    link,
-    point,
-    prop,
-    rungs,
-    scope_of,
-    told,
-    word,
-)
+from persons import PERSON, a_declaration, an_order, at_home
+from town import EAST, LAT, LON, START_US, WEST, Town, a_helper, a_shift, calls_of, rungs, told
 
 from linli.base import MINUTE_US
 from linli.client import ClientProblem
@@ -32,56 +14,13 @@ from linli.client import ClientProblem
 AT_HOME = (LON + 0.010, LAT + 0.020)
 NEXT_DOOR = (LON + 0.024, LAT + 0.020)
 DAY_MIN = 24 * 60
-RESIDENT = f"urn:ngsi-ld:Resident:{WEST}:01JTESTRES1DENT00000000001"
-ORDER = "urn:ngsi-ld:HealthOrder:990101000000:01JTEST0RDER00000000000001"
-
-
-def a_resident() -> dict[str, Any]:
-    return {
-        "id": RESIDENT,
-        "type": "Resident",
-        "scope": scope_of(WEST),
-        "ageBand": word("a18to59"),
-        "homeArea": link(area_id(WEST)),
-        "location": point(*AT_HOME),
-    }
-
-
-def an_order(until: str) -> dict[str, Any]:
-    return {
-        "id": ORDER,
-        "type": "HealthOrder",
-        "scope": scope_of(WEST),
-        "number": prop("2026-1"),
-        "issuer": prop("Example office"),
-        "legalBasis": prop("Example law"),
-        "since": prop("2026-03-01"),
-        "until": prop(until),
-        "appliesTo": link([area_id(WEST)]),
-        "measures": word(["declaration", "homeObservation"]),
-        "allows": prop(["subject", "at", "decision", "observeUntil"]),
-        "keepDays": prop(14),
-    }
-
-
-def a_declaration(observe_until: str = "2026-03-15") -> dict[str, Any]:
-    return {
-        "id": f"urn:ngsi-ld:HealthDeclaration:{WEST}:01JTESTDEC1AR000000000001",
-        "type": "HealthDeclaration",
-        "scope": scope_of(WEST),
-        "subject": link(RESIDENT),
-        "order": link(ORDER),
-        "at": prop("2026-03-02T00:00:00Z"),
-        "decision": word("observe"),
-        "observeUntil": prop(observe_until),
-    }
 
 
 def test_who_is_observed_is_visited_each_day_until_the_order_ends(tmp_path: Path) -> None:
     async def story(town: Town) -> None:
         await town.load(a_helper(1, WEST, *AT_HOME, skills=("grid_worker",)), a_shift(1, WEST))
-        await town.admin.upsert_batch([an_order("2026-03-02"), a_resident()], purpose="registry")
-        await town.admin.upsert_batch([a_declaration()], purpose="epidemic")
+        await town.admin.upsert_batch([an_order("2026-03-02"), at_home(PERSON, *AT_HOME)], purpose="registry")
+        await town.admin.upsert_batch([a_declaration(PERSON)], purpose="epidemic")
         await town.pass_minutes(11)
         await town.settle()
         grid_worker = await town.helper(1)
@@ -95,15 +34,15 @@ def test_who_is_observed_is_visited_each_day_until_the_order_ends(tmp_path: Path
         await town.pass_minutes(DAY_MIN)
         await town.settle()
         (visit,) = await calls_of(town, "gate.home_obs")
-        assert (visit["forWhom"], visit["mouth"]["vocab"], visit["state"]["vocab"]) == (RESIDENT, "plan", "closed")
+        assert (visit["forWhom"], visit["mouth"]["vocab"], visit["state"]["vocab"]) == (PERSON, "plan", "closed")
 
     told(story, tmp_path, now_us=START_US - 10 * MINUTE_US, settings={"packs.plans": True})
 
 
 def test_the_next_day_brings_the_next_visit_until_the_last_day_of_the_observation(tmp_path: Path) -> None:
     async def story(town: Town) -> None:
-        await town.admin.upsert_batch([an_order("2026-03-31"), a_resident()], purpose="registry")
-        await town.admin.upsert_batch([a_declaration("2026-03-03")], purpose="epidemic")
+        await town.admin.upsert_batch([an_order("2026-03-31"), at_home(PERSON, *AT_HOME)], purpose="registry")
+        await town.admin.upsert_batch([a_declaration(PERSON, "2026-03-03")], purpose="epidemic")
         worker = await town.worker(WEST)
         for minutes, visited in ((11, 1), (DAY_MIN, 2), (DAY_MIN, 2)):
             await town.pass_minutes(minutes)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from town import EAST, LAT, LON, WEST, Town, a_helper, a_shift, rungs, told
+from persons import PERSON, a_declaration, an_order, at_home
+from town import EAST, LAT, LON, START_US, WEST, Town, a_helper, a_shift, calls_of, rungs, told
 
+from linli.base import MINUTE_US
 from linli.client import ClientProblem
 
 AT_HOME = (LON + 0.010, LAT + 0.020)
 NEXT_DOOR = (LON + 0.024, LAT + 0.020)
+DAY_MIN = 24 * 60
+TO_EIGHT_MIN = 60
 
 
 def test_whoever_has_no_smartphone_rings_and_a_courier_of_the_next_community_brings_it(tmp_path: Path) -> None:
@@ -65,6 +69,28 @@ def test_before_anything_is_replaced_the_customer_is_asked_twice_and_then_rung(t
         assert (await worker.call(asked.id))["state"] == "confirmed"
 
     told(story, tmp_path)
+
+
+def test_whom_an_order_keeps_at_home_is_supplied_each_morning_by_a_captain_from_next_door(tmp_path: Path) -> None:
+    async def story(town: Town) -> None:
+        await town.load(a_helper(2, EAST, *NEXT_DOOR, skills=("captain",)), a_shift(2, EAST))
+        await town.admin.upsert_batch([an_order("2026-03-31"), at_home(PERSON, *AT_HOME)], purpose="registry")
+        await town.admin.upsert_batch([a_declaration(PERSON, "2026-03-03")], purpose="epidemic")
+        await town.pass_minutes(TO_EIGHT_MIN + 1)
+        captain = await town.helper(2)
+        offer = (await captain.helper_me())["offer"]
+        assert (offer["kind"], offer["crossing"]) == ("shop.lockdown", True)
+        await captain.accept(offer["id"])
+        (bags,) = await calls_of(town, "shop.lockdown")
+        for step in (captain.depart, captain.arrive, captain.finish):
+            await step(bags["id"])
+        await town.pass_minutes(DAY_MIN)
+        second = (await calls_of(town, "shop.lockdown"))[-1]
+        await (await town.worker(WEST)).cancel(second["id"], "enough at home")
+        await town.pass_minutes(DAY_MIN)
+        assert [one["forWhom"] for one in await calls_of(town, "shop.lockdown")] == [PERSON, PERSON]
+
+    told(story, tmp_path, now_us=START_US - 2 * TO_EIGHT_MIN * MINUTE_US, settings={"packs.plans": True})
 
 
 def test_a_refund_cannot_be_asked_for_yet_and_the_way_out_is_said(tmp_path: Path) -> None:
