@@ -12,7 +12,18 @@ from linli.packs._scenario import PROOFS
 from linli.vocab import vocabulary
 
 FOLDERS = sorted(path.parent for path in BUILTIN.glob("*/pack.toml"))
-SILVER = ["elder", "medicine", "education", "psychology", "legal", "gate", "housekeeping", "government", "shopping"]
+SILVER = [
+    "elder",
+    "medicine",
+    "education",
+    "psychology",
+    "legal",
+    "gate",
+    "housekeeping",
+    "government",
+    "shopping",
+    "parcels",
+]
 #: area -> the workflows that it has by the plan of the house
 WORKFLOWS = {
     "elder": "sos fall daily_ok inactivity visit_plan meal care_visit device ledger",
@@ -24,6 +35,7 @@ WORKFLOWS = {
     "housekeeping": "book vet visit price damage plan repair",
     "government": "case multi return callback benefit queue home_proxy supervise",
     "shopping": "group hour phone subst lockdown refund medicine",
+    "parcels": "pass drop shelf wrong send assist",
 }
 PREFIXES = {
     "elder": "elder",
@@ -35,6 +47,7 @@ PREFIXES = {
     "housekeeping": "home",
     "government": "gov",
     "shopping": "shop",
+    "parcels": "parcel",
 }
 WAITING = {
     "elder.ledger": "cases",
@@ -65,6 +78,8 @@ WAITING = {
     "gate.declare": "gate",
     "gate.seal": "cases",
     "gate.contacts": "cases",
+    "parcel.pass": "gate",
+    "parcel.wrong": "cases",
 }
 ORDINARY = {
     "elder.care_visit": "carer",

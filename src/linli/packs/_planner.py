@@ -24,6 +24,7 @@ from linli.broker import Broker, Plain
 from linli.dispatch import CallRequest, Dispatch
 from linli.store import Timer
 from linli.trust import Act, Principal
+from linli.vocab import vocabulary
 
 from ._filter import Filter
 from ._form import PlanForm
@@ -138,8 +139,10 @@ class Planner:
         return placed
 
     async def _whose(self, one: Plain) -> Plain | None:
-        """Return the person whom an entity is about, as a label or a declaration is, or else the entity itself."""
-        about = str(one.values.get("subject") or "")
+        """Return the person whom an entity is about by the vocabulary, as a label or a parcel is, or else itself."""
+        known = vocabulary().types.get(one.type)
+        named = (one.values.get(name) for name in known.subject) if known else ()
+        about = next((str(value) for value in named if value), "")
         return await self._broker.read(ACT, about) if about else one
 
     async def _has_open(self, one: Plain, kind: str) -> bool:
