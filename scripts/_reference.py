@@ -207,7 +207,7 @@ def _packs() -> Iterator[str]:
                 kind.title["en"],
                 ("routine", "soon", "urgent", "life")[kind.urgency],
                 ", ".join(kind.skills),
-                f"{kind.arrive_within_min:g} min",
+                "" if kind.desk else f"{kind.arrive_within_min:g} min",
                 f"{kind.offer_open_min:g} min",
             )
         for call, engine in pack.waiting.items():

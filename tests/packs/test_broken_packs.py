@@ -252,6 +252,14 @@ def test_an_urgent_call_never_waits_for_office_hours(tmp_path: Path) -> None:
         load_pack(a_pack(tmp_path, changed(change)))
 
 
+def test_what_the_desk_does_brings_nobody_to_a_place(tmp_path: Path) -> None:
+    def change(tree: Tree) -> None:
+        tree["call"][0] |= {"by": "desk", "comes_to": "place"}
+
+    with pytest.raises(BadPack, match=r"call\[0\].comes_to: nobody comes, because the desk does it"):
+        load_pack(a_pack(tmp_path, changed(change)))
+
+
 def test_a_call_of_life_is_never_ended_by_a_machine_alone(tmp_path: Path) -> None:
     def change(tree: Tree) -> None:
         tree["call"][0] |= {"urgency": 3, "confirm": "none"}

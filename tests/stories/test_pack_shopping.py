@@ -93,6 +93,25 @@ def test_whom_an_order_keeps_at_home_is_supplied_each_morning_by_a_captain_from_
     told(story, tmp_path, now_us=START_US - 2 * TO_EIGHT_MIN * MINUTE_US, settings={"packs.plans": True})
 
 
+def test_a_group_order_is_offered_to_a_captain_of_the_next_community_or_the_community_hears_of_it(
+    tmp_path: Path,
+) -> None:
+    async def story(town: Town) -> None:
+        await town.load(a_helper(2, EAST, *NEXT_DOOR, skills=("captain",)), a_shift(2, EAST))
+        begun = await town.stranger.calling_as("his telephone").place_call(
+            "shop.group", *AT_HOME, key="press", text="一起买鸡蛋"
+        )
+        await town.settle()
+        captain = await town.helper(2)
+        offer = (await captain.helper_me())["offer"]
+        assert (offer["kind"], offer["crossing"]) == ("shop.group", True)
+        await captain.decline(offer["id"])
+        await town.pass_minutes(4 * 60)
+        assert await rungs(town, begun.id) == ["community_worker"]
+
+    told(story, tmp_path)
+
+
 def test_a_refund_cannot_be_asked_for_yet_and_the_way_out_is_said(tmp_path: Path) -> None:
     async def story(town: Town) -> None:
         with pytest.raises(ClientProblem, match=r"waits for the engine cases.*Ask the seat on duty"):

@@ -134,7 +134,8 @@ class EligibleForm(Form):
 class CallForm(Form):
     """One kind of call. Units: minutes; decimals are allowed (0.25 = 15 s).
 
-    `by`: a helper is found and comes, or the desk does it without anybody on the way.
+    `by`: a helper is found and comes, or the desk does it without anybody on the way. `comes_to`: to a person, or only to
+    a place, as to a bin; then nobody is told that somebody will be with him.
     """
 
     key: str
@@ -145,6 +146,7 @@ class CallForm(Form):
     icon: str = "help"
     engine: Engine | None = None
     by: Literal["helper", "desk"] = "helper"
+    comes_to: Literal["person", "place"] = "person"
     short: str = ""
     words: tuple[str, ...] = ()
     say: SayForm | None = None

@@ -55,7 +55,7 @@ def answer(pack: Pack, key: str, language: str, urgency: int) -> str:
     kind = pack.kinds[key]
     sentences = [say("pack.life" if urgency == LIFE else "pack.taken", language, title=title)]
     if urgency < LIFE or kind.urgency >= URGENT:  # raised by its words, it has another pace than its kind's
-        sentences.append(_promise(kind, language))
+        sentences.append(_promise(kind, call, language))
     sentences += [_price(price, language) for price in call.price if urgency < URGENT]
     return ("" if language == "zh" else " ").join(sentences)
 
@@ -69,10 +69,11 @@ def _price(price: PriceForm, language: str) -> str:
     return say("pack.price", language, title=title, amount=f"{price.amount:g}", currency=currency, per=per)
 
 
-def _promise(kind: Kind, language: str) -> str:
+def _promise(kind: Kind, call: CallForm, language: str) -> str:
     if not kind.desk:
         amount, unit = _rounded(kind.arrive_within_min)
-        return say("pack.comes", language, within=say(f"pack.within.{unit}", language, n=amount))
+        key = "pack.comes" if call.comes_to == "person" else "pack.sees_to"
+        return say(key, language, within=say(f"pack.within.{unit}", language, n=amount))
     if kind.done is None:
         return say("pack.desk", language)
     number, _, unit = kind.done.limit.partition(" ")

@@ -51,6 +51,7 @@ def _facts(pack: Pack, call: CallForm) -> Iterator[str]:
         yield f"**Waits for the engine `{pack.waiting[call.key]}`**: declared whole, not taken yet."
     yield f"Quality: {pack.tiers[call.key]}. Urgency: {_URGENCY[call.urgency]}."
     who = "the desk does it, nobody travels" if call.by == "desk" else f"a helper who can do {_list(call.skills)}"
+    who += ", who goes to the place only" if call.comes_to == "place" else ""
     yield f"Who: {who}. Asked for by {_list(call.callers)}, through {_list(call.channels)}."
     sources = {law.of: f"{law.source}{': ' + law.text if law.text else ''}" for law in pack.form.law}
     for name, unit in (("answer_within_min", "min to answer"), ("arrive_within_min", "min to arrive")):

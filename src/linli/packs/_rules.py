@@ -64,8 +64,9 @@ def faults_of(pack: PackForm, folder: str, vocab: Vocab) -> list[tuple[str, str]
 
 def figure_faults(call: CallForm, pack: PackForm) -> Faults:
     """Yield what is wrong with the figures of a call, which stand otherwise in some area."""
-    vocab = vocabulary()
-    yield from _call_figures(call, Known(pack, vocab), call.engine or pack.engine)
+    known = Known(pack, vocabulary())
+    for rule in (_call_figures, _call_by):
+        yield from rule(call, known, call.engine or pack.engine)
 
 
 def _header(pack: PackForm, folder: str) -> Faults:
@@ -219,7 +220,7 @@ def _last_rung(at: int, ladder: LadderForm, known: Known) -> Faults:
 
 def _calls(pack: PackForm, known: Known) -> Faults:
     for at, call in enumerate(pack.call):
-        for rule in (_call_names, _call_words, _call_figures, _call_states):
+        for rule in (_call_names, _call_words, _call_figures, _call_by, _call_states):
             for key, message in rule(call, known, call.engine or pack.engine):
                 yield f"call[{at}].{key}", message
 
@@ -271,8 +272,6 @@ def _call_figures(call: CallForm, known: Known, engine: str) -> Faults:
         yield "calendar", "work with wh or wd, elapsed with min, h or d."
     if call.urgency >= 2 and call.calendar == "work":
         yield "calendar", "an urgent call never waits for office hours: elapsed."
-    if call.by == "desk" and (engine != "dispatch" or call.skills or call.arrive_within_min):
-        yield "by", "what the desk does is of engine dispatch, without skills and without arrive_within_min."
     if call.reserve and call.urgency < 2:
         yield "reserve", "helpers are kept free for urgent calls only (urgency 2 or 3)."
     if not any(getattr(call, figure) for figure in FIGURES):
@@ -283,6 +282,13 @@ def _call_figures(call: CallForm, known: Known, engine: str) -> Faults:
         yield "ladder", "a call that is dispatched names its ladder."
     if call.ladder:
         yield from _all_in("ladder", (call.ladder,), frozenset(known.ladders))
+
+
+def _call_by(call: CallForm, _: Known, engine: str) -> Faults:
+    if call.by == "desk" and (engine != "dispatch" or call.skills or call.arrive_within_min):
+        yield "by", "what the desk does is of engine dispatch, without skills and without arrive_within_min."
+    if call.by == "desk" and call.comes_to == "place":
+        yield "comes_to", "nobody comes, because the desk does it: leave it out."
 
 
 def _call_states(call: CallForm, _: Known, __: str) -> Faults:
