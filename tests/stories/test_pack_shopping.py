@@ -46,6 +46,17 @@ def test_whoever_has_no_smartphone_rings_and_a_courier_of_the_next_community_bri
     told(story, tmp_path)
 
 
+def test_nobody_is_promised_a_visit_where_the_desk_does_it(tmp_path: Path) -> None:
+    async def story(town: Town) -> None:
+        aims = {one["key"]: one["arriveWithinMin"] for one in await town.stranger.kinds()}
+        assert (aims["shop.phone"], aims["shop.hour"]) == (None, 60)
+        kinds = {one["code"]: one for one in await town.admin.entities("ServiceKind", purpose="service")}
+        assert "arriveWithin" not in kinds["shop.phone"]
+        assert kinds["shop.hour"]["arriveWithin"] == 60
+
+    told(story, tmp_path)
+
+
 def test_a_ring_that_nobody_takes_within_a_minute_is_somebody_elses(tmp_path: Path) -> None:
     async def story(town: Town) -> None:
         rung = await town.stranger.calling_as("his telephone").place_call("shop.phone", *AT_HOME, key="ring")

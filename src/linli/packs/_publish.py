@@ -35,7 +35,7 @@ def _values(kind: Kind) -> dict[str, Any]:
         "pack": f"{kind.pack}@{kind.pack_version}",
         "title": kind.title,
         "urgency": kind.urgency,
-        "arriveWithin": kind.arrive_within_min,
+        "arriveWithin": None if kind.desk else kind.arrive_within_min,
         "answerWithin": kind.answer_within_min,
         "skills": list(kind.skills) or None,
         "shortNumber": kind.short or None,

@@ -55,7 +55,7 @@ class FrontDesk:
                 "summary": kind.summary,
                 "icon": kind.icon,
                 "urgency": kind.urgency,
-                "arriveWithinMin": kind.arrive_within_min,
+                "arriveWithinMin": None if kind.desk else kind.arrive_within_min,
                 "short": kind.short,
             }
             for kind in sorted(packs.kinds.values(), key=lambda one: (not one.short, one.short))
