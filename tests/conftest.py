@@ -24,15 +24,16 @@ def _shared() -> Path:
 
 
 def pytest_collection_modifyitems(items):
-    """Skip what needs the maps where there are none, and say how to bring them; browsers come last; know hostile tests by
-    their numbers.
+    """Skip what needs the maps where there are none, and say how to bring them; know hostile tests by their numbers;
+    files that drive a browser come last, whole, since a file is what one process takes.
 
     Playwright keeps its event loop open to the end of the run, and no test after it could start a loop of its own.
     """
     for item in items:
         if number := _HOSTILE.fullmatch(item.path.name):
             item.add_marker(pytest.mark.hostile(int(number[1])))
-    items.sort(key=lambda item: "browser" in item.fixturenames or item.get_closest_marker("browser") is not None)
+    drives = {item.path for item in items if "browser" in item.fixturenames or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: item.path in drives)
     if (_shared() / "data").is_dir():
         return
     absent = pytest.mark.skip(reason=f"no maps in {_shared()}: set LINLI_SHARED to the folder that holds data/")

@@ -198,3 +198,18 @@ async def test_a_type_of_areas_has_no_chart(town: Town) -> None:
     await town.filled()
     assert not town.charted
     assert len(await town.store.find("default", FAST._replace(box=(0.0, 0.0, 0.001, 0.001)))) == 300
+
+
+async def test_a_chart_that_outgrows_its_room_is_let_go(tmp_path: Path) -> None:
+    town = Town(store := SqliteStore.open(tmp_path / "linli.db", sync="off", charts_mb=1))
+    await town.ask()
+    await town.filled()
+    assert town.charted
+    where = [(lon / 100, lat / 100) for lon in range(100) for lat in range(100)]
+    puts = [Put(f"urn:z:{n}", ("Car",), (), b'{"attrs":{}}', box=(*at, *at)) for n, at in enumerate(where)]
+    await store.commit(Change(tenant="default", actor="", purpose="", at_us=1, puts=tuple(puts[:2000])))
+    assert town.charted
+    await store.commit(Change(tenant="default", actor="", purpose="", at_us=1, puts=tuple(puts[2000:])))
+    assert not town.charted
+    assert len(await store.find("default", FAST._replace(box=(0.0, 0.0, 0.015, 0.015)))) == 4
+    await store.close()

@@ -14,6 +14,7 @@ from linli.base import from_wire_time
 from linli.base.errors import AlreadyExists, StartError, StoreFailed, StoreTooNew
 from linli.store import (
     Change,
+    Delete,
     Fact,
     FileState,
     Find,
@@ -333,3 +334,21 @@ async def test_what_waited_to_be_filed_by_the_second_schema_is_filed(path: Path)
         Past(4, 1, 21, Fact("n", "urn:d", b'{"value":2.5}', 7, 2.5)),
     ]
     await store.close()
+
+
+async def test_what_a_process_deleted_before_it_was_killed_is_gone_when_the_file_is_opened(tmp_path: Path) -> None:
+    killed, opened = tmp_path / "killed.db", tmp_path / "opened.db"
+    store = SqliteStore.open(killed, sync="off")
+    mark = b"made-up secret of nobody"
+    await store.commit(
+        Change(tenant="default", actor="", purpose="", at_us=1, puts=(Put("urn:x:1", ("Thing",), (), mark),))
+    )
+    await store.commit(Change(tenant="default", actor="", purpose="", at_us=2, deletes=(Delete("urn:x:1"),)))
+    for end in ("", "-wal"):
+        opened.with_name(f"opened.db{end}").write_bytes(killed.with_name(f"killed.db{end}").read_bytes())
+    assert mark in opened.with_name("opened.db-wal").read_bytes()
+    await store.close()
+    again = SqliteStore.open(opened, sync="off")
+    await again.commit(a_change(2))
+    assert mark not in opened.with_name("opened.db-wal").read_bytes()
+    await again.close()

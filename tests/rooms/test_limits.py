@@ -84,9 +84,11 @@ def test_all_of_one_area_share_its_bucket() -> None:
     assert admitted(limits, 10, COLLEAGUE) == 2
 
 
-def test_a_search_costs_more_than_a_look() -> None:
+@pytest.mark.parametrize("path", ["/ngsi-ld/v1/entities", "/ngsi-ld/v1/entities/"])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_search_costs_more_than_a_look(method: str, path: str) -> None:
     limits = a_limit(Hand())
-    assert admitted(limits, 100, path="/ngsi-ld/v1/entities") == 10 // SEARCH_COST
+    assert admitted(limits, 100, method=method, path=path) == 10 // SEARCH_COST
 
 
 @pytest.mark.parametrize("path", ["/api/calls", "/call"])

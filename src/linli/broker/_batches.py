@@ -147,14 +147,14 @@ class BatchDoor(AttributeDoor):
             raise AlreadyExists
         if one is not None:
             fresh.before, fresh.changed = one.before, {**one.changed, **fresh.changed}
-        elif not outcome.left:
-            (batch.changed if stored else batch.created).append(entity_id)
-        if outcome.left:
-            batch.errors.append((entity_id, AlreadyExists(_words(outcome.left))))
         if work.times[entity_id] == 1:
             self._enter(work.sheet, fresh)
         else:
             work.open[entity_id] = fresh
+        if outcome.left:
+            batch.errors.append((entity_id, AlreadyExists(_words(outcome.left))))
+        elif one is None:
+            (batch.changed if stored else batch.created).append(entity_id)
 
     async def _there(self, act: Act, entity_id: str) -> tuple[Stored | None, Doc | None, bool]:
         """Return what stands under an id, after what has expired of it is gone, and whether the id is taken by something

@@ -209,7 +209,8 @@ class Change:
     entity may be deleted and put, or put twice, in one Change: each step is a version and a log row of its own.
     A change of the past is a log row of kind update with version 0, of the type and scope of the entity that stands.
     `policy`: the rule that allowed it. `rewrites`: what is kept in another form, last of all and of no log row.
-    `scrub`: what was deleted up to now is to be gone from the files before this is answered.
+    `scrub`: what was deleted up to now is to be gone from the files before this is answered; where somebody reads an old
+    state it is tried again soon after, and whenever the file is opened.
     """
 
     tenant: str

@@ -31,18 +31,16 @@ _ASKED, _ASKED_AGAIN = 64, 100_000
 _KINDS_MAX = 1024
 _LOOKS_MAX = 8
 _CHUNK = 1000
-_SPARE_ROWS = 4096
 #: side of a cell in degrees, and how many cells and rows a search looks at before it is left to SQL
 _CELL_DEG = 0.01
 _CELLS_MAX, _ROWS_MAX = 1024, 20_000
 _BANDS = 1 << 20
-_NOWHERE = -(1 << 62)
 #: whatever is no point is looked at for every search: of so many at most
 _WIDE_MAX = 256
 #: whole numbers below this are the same as floats
 _EXACT = 2**53
-#: about what a cell weighs beside its rows
-_CELL_BYTES = 200
+#: about what a cell weighs beside its rows, a row in the list of cells, and what is no point
+_CELL_BYTES, _ROW_BYTES, _WIDE_BYTES = 200, 110, 400
 
 _log = structlog.get_logger("linli.store")
 
@@ -73,14 +71,14 @@ class _Chart:
         self.heard: set[int] | None = set()
         self._width = 3 + len(kind.wheres)
         self._cells: dict[int, array[float]] = {}
-        #: the cell of each row
-        self._cell_of = array("q")
+        self._cell_of: dict[int, int] = {}
         self._wide: dict[int, Box] = {}
 
     @property
     def bytes(self) -> int:
         """About how much memory is in use."""
-        return len(self._cell_of) * 8 * (1 + self._width) + len(self._cells) * _CELL_BYTES
+        marks = len(self._cell_of) * (8 * self._width + _ROW_BYTES)
+        return marks + len(self._cells) * _CELL_BYTES + len(self._wide) * _WIDE_BYTES
 
     @property
     def is_fit(self) -> bool:
@@ -97,18 +95,15 @@ class _Chart:
         if box[2:] != (lon, lat):
             self._wide[row] = box
             return
-        if row >= len(self._cell_of):
-            self._cell_of.extend(array("q", (_NOWHERE,)) * (row + _SPARE_ROWS - len(self._cell_of)))
         cell = self._cell_of[row] = floor(lon / _CELL_DEG) * _BANDS + floor(lat / _CELL_DEG)
         self._cells.setdefault(cell, array("d")).extend((row, lon, lat, *numbers))
 
     def drop(self, row: int) -> None:
         """Hear that an entity is gone, or of another type now, or elsewhere."""
         self._wide.pop(row, None)
-        cell = self._cell_of[row] if row < len(self._cell_of) else _NOWHERE
-        if cell == _NOWHERE:
+        cell = self._cell_of.pop(row, None)
+        if cell is None:
             return
-        self._cell_of[row] = _NOWHERE
         marks = self._cells[cell]
         at = marks[:: self._width].index(row) * self._width
         del marks[at : at + self._width]
@@ -184,7 +179,7 @@ class Charts:
 
     def hear(self, batch: Batch) -> None:
         """Hear what was committed, before anybody is told of it."""
-        for chart in self._charts.values():
+        for chart in [*self._charts.values()]:
             for key, now in batch.standing.items():
                 if key[0] != chart.kind.tenant:
                     continue
@@ -195,6 +190,9 @@ class Charts:
                     is_charted = chart.kind.type in stored.types
                     mark = _mark(now.row, now.box, stored.doc, chart.kind) if is_charted else None
                     self._hear(chart, now.row, mark)
+            if not chart.is_fit:
+                self._forget(chart)
+        self._make_room()
 
     def close(self) -> None:
         """End the thread that reads."""
@@ -254,9 +252,13 @@ class Charts:
             self._forget(chart)
 
     def _filled(self, chart: _Chart) -> None:
-        """Put a chart to use, and let go of the oldest when there are too many."""
+        """Put a chart to use."""
         self._filling = None
         chart.heard = None
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Let go of the oldest while all together take too much."""
         while sum(one.bytes for one in self._charts.values()) > self._bytes_max:
             self._forget(next(iter(self._charts.values())))
 

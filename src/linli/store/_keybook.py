@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -79,8 +79,7 @@ class KeyBook:
             with writing:
                 _run(writing, f"PRAGMA application_id={_APPLICATION_ID}")
                 _run(writing, _SQL["schema"])
-            reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-            _run(reader, "PRAGMA busy_timeout=10000")
+            reader = _read_only(path)
         except (OSError, apsw.Error) as error:
             raise StartError(f"{path}: cannot be used as a key book: {error}.") from error
         return cls(path, writing, reader)
@@ -217,13 +216,11 @@ class KeyBook:
     def _copy(self, target: Path) -> None:
         part = target.with_name(target.name + ".part")
         os.close(os.open(part, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
-        copy = apsw.Connection(str(part))
-        try:
-            with copy.backup("main", self._reader, "main") as backup:
+        # a connection of its own: the book's reader is for one thread, and copying is done in another
+        with closing(_read_only(self._path)) as book, closing(apsw.Connection(str(part))) as copy:
+            with copy.backup("main", book, "main") as backup:
                 backup.step()
             _run(copy, "PRAGMA journal_mode=DELETE")
-        finally:
-            copy.close()
         part.rename(target)
 
     def _empty_wal(self) -> None:
@@ -255,14 +252,17 @@ class KeyBook:
 
 def _destroy_in(copy: Path, tenant: str, subject: str) -> None:
     try:
-        connection = apsw.Connection(str(copy))
-        try:
+        with closing(apsw.Connection(str(copy))) as connection:
             _run(connection, "PRAGMA secure_delete=ON")
             connection.execute(_SQL["keys_of_subject_delete"], (tenant, subject))
-        finally:
-            connection.close()
     except apsw.Error as error:
         raise StoreFailed(f"{copy.name}: a destroyed key may still stand in this copy.", reason=str(error)) from error
+
+
+def _read_only(path: Path) -> apsw.Connection:
+    reader = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+    _run(reader, "PRAGMA busy_timeout=10000")
+    return reader
 
 
 def _made_us(copy: Path) -> int:

@@ -33,6 +33,8 @@ from ._tasks import Audience, Batch, Claim, Outcome, Task, TransactionLost, answ
 
 #: how long the writer waits for others, as its file is opened with; and for readers, while others wait for it
 _WAIT_MS, _SCRUB_WAIT_MS = 10_000, 200
+#: how soon scrubbing is tried again where nothing is written meanwhile
+_SCRUB_AGAIN_S = 30
 
 _log = structlog.get_logger("linli.store")
 
@@ -56,7 +58,7 @@ class Writer:
         self._limits = limits
         self._audience = audience
         self._wal_pages = 0
-        self._unscrubbed = False
+        self._unscrubbed = True  # nobody knows what a process before this one left in the WAL
         connection.set_wal_hook(self._count_pages)
         self._pending: deque[Task] = deque()
         self._closing = False
@@ -88,8 +90,12 @@ class Writer:
         self._connection.close()
 
     def _run(self) -> None:
-        while tasks := self._take():
-            self._settle(tasks)
+        self._scrub()
+        while (tasks := self._take()) is not None:
+            if tasks:
+                self._settle(tasks)
+            else:
+                self._scrub()
             if self._pen.unfiled >= self._limits.unfiled:
                 self._file()
             if self._wal_pages >= self._limits.wal_pages:
@@ -109,7 +115,8 @@ class Writer:
     def _scrub(self) -> None:
         """Move all of the WAL and empty its file: deleted rows stand in it still, while the database has zeros for them.
 
-        Who reads an old state, as a backup does, stands in the way; then it is tried again after the next commit.
+        Who reads an old state, as a backup does, stands in the way; then it is tried again after the next commit, or soon,
+        or by the next process that opens the file.
         """
         self._connection.set_busy_timeout(_SCRUB_WAIT_MS)
         try:
@@ -130,11 +137,11 @@ class Writer:
             self._pen.doubt()
             self._trouble(error, "store.filing.failed")
 
-    def _take(self) -> list[Task]:
-        """Return what waits, up to a bound; [] when closed and empty."""
+    def _take(self) -> list[Task] | None:
+        """Return what waits, up to a bound; None when closed and empty, [] when it is time to scrub again."""
         with self._wake:
-            self._wake.wait_for(lambda: self._pending or self._closing)
-            return take(self._pending)
+            self._wake.wait_for(lambda: self._pending or self._closing, _SCRUB_AGAIN_S if self._unscrubbed else None)
+            return None if self._closing and not self._pending else take(self._pending)
 
     def _settle(self, tasks: Sequence[Task]) -> None:
         try:

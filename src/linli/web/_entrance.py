@@ -76,6 +76,8 @@ class Entrance:
         except LinliError as error:
             log.info("web.request.refused", code=error.code, path=path, **error.facts)
             await problem(error)(scope, receive, _safely(send, safe))
+        except OSError as error:  # who asked has gone: a server may say so when it is given the answer
+            log.debug("web.request.ended", path=path, exc_info=error)
         finally:
             self._open -= counted
             if self._awaited and not self._open:

@@ -34,8 +34,10 @@ HOUR_S = 3600
 SEARCH_COST = 5
 
 _PRESSES = frozenset({"/api/calls", "/call"})
+_LISTS = frozenset({"/ngsi-ld/v1/entities", "/ngsi-ld/v1/temporal/entities"})
 _SEARCHES = {
-    "GET": frozenset({"/ngsi-ld/v1/entities", "/ngsi-ld/v1/temporal/entities"}),
+    "GET": _LISTS,
+    "HEAD": _LISTS,
     "POST": frozenset({"/ngsi-ld/v1/entityOperations/query", "/ngsi-ld/v1/temporal/entityOperations/query"}),
 }
 
@@ -124,7 +126,7 @@ class Limits:
         method, path = scope["method"], scope["path"]
         if method == "POST" and path in _PRESSES:
             return
-        cost, now_s = SEARCH_COST if path in _SEARCHES.get(method, ()) else 1, self._clock_s()
+        cost, now_s = SEARCH_COST if path.rstrip("/") in _SEARCHES.get(method, ()) else 1, self._clock_s()
         if who is None:
             wait_s = self._addresses.take(str((scope.get("client") or ("",))[0]), cost, now_s)
         else:
